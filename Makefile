@@ -1,0 +1,45 @@
+# Antesala. `make sandbox` shows it, `make test` proves it; both set up what they need first.
+
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+
+.PHONY: help setup sandbox visit test check format func clean-sandbox pins
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: ## install everything into this checkout (done by the other targets too)
+	@python3 scripts/setup.py
+
+.PHONY: setup-run
+setup-run:
+	@python3 scripts/setup.py python node
+
+.PHONY: setup-check
+setup-check:
+	@python3 scripts/setup.py python
+
+sandbox: setup-run ## start everything; Ctrl-C ends it, a second start keeps the data
+	@$(PYTHON) -m sandbox
+
+visit: setup-run ## play one visit for each hospital without a browser
+	@$(PYTHON) -m sandbox.visit
+
+test: setup ## run every test
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: setup-check ## lint, format and types
+	@$(PYTHON) scripts/check.py
+
+format: setup-check ## put the code into its form
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format --quiet .
+
+func: setup-run ## the same app under Azure Functions Core Tools, where they are installed
+	@$(PYTHON) -m sandbox.run --core-tools
+
+clean-sandbox: ## forget everything the sandbox has stored
+	@rm -rf .sandbox
+	@echo "The sandbox has forgotten everything."
+
+pins: setup-check ## pin the requirements anew, with hashes
+	@$(PYTHON) scripts/pins.py

@@ -1,0 +1,89 @@
+"""Who may do what in the portal and its API (design 4.1). Pure.
+
+administrator   app role Connector.Admin, or Global / Teams Administrator; never a guest
+reader          app role Connector.Reader; sees everything of the organization, changes nothing
+approver        named by object id in a connection; sees, edits and approves that connection
+program         a token without a person; may only read, and only with one of the two app roles
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from shared.connection import Connection, Revision
+
+ADMIN_ROLE = "Connector.Admin"
+READER_ROLE = "Connector.Reader"
+# Directory role template ids: Global Administrator, Teams Administrator (graph.md section 5). Membership of this
+# list counts, not that the claim is there: every member has some id in it.
+ADMIN_DIRECTORY_ROLES = frozenset(
+    {"62e90394-69f5-4237-9190-012177145e10", "69091246-20e8-4a56-aa4d-066075b2a7a8"}
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks. ``name`` is for the page's header only; rules look at the object id and the roles."""
+
+    tenant: str
+    oid: str
+    admin: bool = False
+    reader: bool = False
+    program: bool = False
+    name: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class View:
+    """One connection as its owner sees it: the newest revision and the one that serves launches."""
+
+    connection: Connection
+    latest: Revision
+    approved: Revision | None = None
+
+    @property
+    def approvers(self) -> frozenset[str]:
+        """Object ids of those who approve it now or will."""
+        serving = self.approved.approver if self.approved is not None else ""
+        return frozenset({self.latest.approver, serving}) - {""}
+
+
+def caller_of(
+    tenant: str,
+    oid: str,
+    roles: Iterable[str],
+    wids: Iterable[str],
+    *,
+    guest: bool,
+    program: bool = False,
+    name: str = "",
+) -> Caller:
+    """The rights that a verified token gives."""
+    held = set(roles)
+    admin = not guest and (ADMIN_ROLE in held or bool(ADMIN_DIRECTORY_ROLES & set(wids)))
+    return Caller(tenant, oid, admin, READER_ROLE in held, program, name)
+
+
+def may_see(caller: Caller, view: View) -> bool:
+    """Whether this connection exists for the caller at all."""
+    if view.connection.tenant != caller.tenant:
+        return False
+    return caller.admin or caller.reader or (not caller.program and caller.oid in view.approvers)
+
+
+def may_edit(caller: Caller, view: View) -> bool:
+    """Administrators edit everything of their organization, approvers what they are asked to approve."""
+    if view.connection.tenant != caller.tenant or caller.program:
+        return False
+    return caller.admin or caller.oid == view.latest.approver
+
+
+def may_create(caller: Caller) -> bool:
+    """Only an administrator begins a connection."""
+    return caller.admin and not caller.program
+
+
+def is_approver(caller: Caller, view: View) -> bool:
+    """Whether the newest revision waits for this very person."""
+    return (
+        not caller.program and view.connection.tenant == caller.tenant and caller.oid == view.latest.approver
+    )

@@ -1,0 +1,237 @@
+"""The JSON API of the portal: the same operations, by bearer token or by the portal's own session (design 4.7).
+
+Bearer tokens are Entra's for this app; a program's token may only read; approving is not here, because it needs
+the approver's browser. Requests that ride on the session cookie are checked for where they come from.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from config_function import fields
+from config_function.access import Caller, View, caller_of, is_approver
+from config_function.beginning import MEMBERS, new_connection
+from config_function.connections import version_of
+from config_function.desk import Desk
+from config_function.kinds import KINDS
+from config_function.openapi import openapi
+from config_function.records import documents, records, registration
+from shared.connection import Approved, EhrKind, Revision
+from shared.edge import refuse_cross_site
+from shared.errors import FieldRefusal, OutsideError, Refusal
+from shared.web import Request, Response, json_response
+
+PEOPLE_FOUND = 10
+
+
+class Api:
+    """One method an operation; each takes the request and gives the answer."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def document(self, _: Request) -> Response:
+        """The OpenAPI 3.1 document; open to anybody, it holds nothing of anybody's."""
+        return json_response(openapi(self._desk.settings.public_url)).with_headers(
+            Cache_Control="public, max-age=300"
+        )
+
+    def list(self, request: Request) -> Response:
+        """Every connection that the caller may see."""
+        views = self._desk.connections.list(self._caller(request))
+        return json_response({"connections": [connection_document(view) for view in views]})
+
+    def create(self, request: Request) -> Response:
+        """A new connection; its base is looked at first."""
+        caller = self._caller(request)
+        body = _body(request, (*MEMBERS, "settings"))
+        new = new_connection(body, self._desk.settings)
+        view = self._desk.connections.create(caller, new, _settings(body))
+        where = f"/config/api/connections/{view.connection.id}"
+        return _answer(view, 201).with_headers(Location=where)
+
+    def get(self, request: Request) -> Response:
+        """One connection, with the version to change it under as its ETag."""
+        return _answer(self._view(request, self._caller(request)))
+
+    def put(self, request: Request) -> Response:
+        """Changes settings; a setting that is left out keeps its value."""
+        caller, version = self._caller(request), _if_match(request)
+        body = _body(request, ("settings",))
+        view = self._desk.connections.edit(caller, _id(request), version, _settings(body))
+        return _answer(view)
+
+    def submit(self, request: Request) -> Response:
+        """Asks the approver."""
+        caller, version = self._caller(request), _if_match(request)
+        return _answer(self._desk.connections.submit(caller, _id(request), version))
+
+    def reject(self, request: Request) -> Response:
+        """Sends the newest revision back with a reason; the approver's own doing."""
+        caller = self._caller(request)
+        body = _body(request, ("number", "reason"))
+        number, reason = body.get("number"), body.get("reason")
+        if not isinstance(number, int) or not isinstance(reason, str):
+            raise FieldRefusal({"number": "A whole number.", "reason": "A text."})
+        return _answer(self._desk.connections.reject(caller, _id(request), number, reason))
+
+    def records(self, request: Request) -> Response:
+        """The integration records of the approved revision; none while there is none."""
+        view = self._view(request, self._caller(request))
+        if view.approved is None:
+            return json_response({"connection": view.connection.id, "revision": 0, "records": []})
+        rows = records(self._desk.addresses, Approved(view.connection, view.approved))
+        listed = {"revision": view.approved.number, "records": documents(rows)}
+        return _named(request, {"connection": view.connection.id, **listed}, "records")
+
+    def registration(self, request: Request) -> Response:
+        """What to register in the EHR, from the newest revision."""
+        view = self._view(request, self._caller(request))
+        rows = registration(self._desk.addresses, view.connection, view.latest)
+        listed = {"revision": view.latest.number, "registration": documents(rows)}
+        return _named(request, {"connection": view.connection.id, **listed}, "registration")
+
+    def check(self, request: Request) -> Response:
+        """One probe's verdict."""
+        caller = self._caller(request, reading=True)
+        body = _body(request, ("person",)) if request.body else {}
+        person = body.get("person", "")
+        if not isinstance(person, str):
+            raise FieldRefusal({"person": "Give the object ID of one person."})
+        view = self._view(request, caller)
+        return json_response(
+            self._desk.checks.run(caller, view, request.route.get("probe", ""), person).document()
+        )
+
+    def inspect_base(self, request: Request) -> Response:
+        """Looks at a FHIR base before a connection is made of it."""
+        caller = self._caller(request)
+        if not caller.admin:
+            raise Refusal("not-allowed")
+        body = _body(request, ("fhir_base", "kind"))
+        base, kind = body.get("fhir_base"), body.get("kind", "fhir")
+        if not isinstance(base, str) or len(base) > 500:
+            raise FieldRefusal({"fhir_base": "A text of up to 500 characters."})
+        if kind not in KINDS:
+            raise FieldRefusal({"kind": f"Choose one of: {', '.join(KINDS)}."})
+        known: EhrKind = KINDS[kind].kind
+        return json_response(self._desk.bases.inspect(base, known).document())
+
+    def search_people(self, request: Request) -> Response:
+        """People of the caller's own directory whose name begins with the text; nothing of it is kept."""
+        caller = self._caller(request)
+        connections = self._desk.connections.list(caller)
+        if caller.program or not (caller.admin or any(is_approver(caller, view) for view in connections)):
+            raise Refusal("not-allowed")
+        text = request.query.get("q", "").strip()
+        if not 2 <= len(text) <= 64:
+            raise FieldRefusal({"q": "Give 2 to 64 characters of a name."})
+        try:
+            found = self._desk.people.search(caller.tenant, text, PEOPLE_FOUND)
+        except OutsideError as error:
+            raise Refusal("directory-unavailable", type(error).__name__) from error
+        return json_response({"people": [asdict(somebody) for somebody in found]})
+
+    def _view(self, request: Request, caller: Caller) -> View:
+        return self._desk.connections.load(caller, _id(request))
+
+    def _caller(self, request: Request, *, reading: bool = False) -> Caller:
+        """Who calls, and that they may call in this way; ``reading``: a POST that changes nothing of ours."""
+        scheme, _, token = request.header("authorization").partition(" ")
+        if scheme:
+            if scheme.lower() != "bearer" or not token.strip():
+                raise Refusal("not-signed-in", "scheme")
+            return self._bearer(token.strip(), reading or request.method in ("GET", "HEAD"))
+        session = self._desk.sign_in.session(request)
+        if session is None or not self._desk.sign_in.current(session):
+            raise Refusal("not-signed-in")
+        if request.method not in ("GET", "HEAD"):
+            refuse_cross_site(request, self._desk.settings.public_url)
+        return session.caller
+
+    def _bearer(self, token: str, reading: bool) -> Caller:
+        found = self._desk.entra.verify_api_token(token)
+        caller = caller_of(
+            found.tid, found.oid, found.roles, found.wids, guest=found.guest, program=found.app_only
+        )
+        if caller.program and not (reading and (caller.admin or caller.reader)):
+            raise Refusal("not-allowed", "program")
+        return caller
+
+
+def connection_document(view: View) -> dict[str, Any]:
+    """A connection as the API shows it."""
+    connection = view.connection
+    return {
+        "id": connection.id,
+        "environment": connection.environment,
+        "kind": connection.kind,
+        "region": connection.region,
+        "fhir_base": connection.fhir_base,
+        "created_at": connection.created_at,
+        "version": version_of(view),
+        "latest": _revision_document(view.latest),
+        "approved": _revision_document(view.approved) if view.approved is not None else None,
+    }
+
+
+def _revision_document(revision: Revision) -> dict[str, Any]:
+    return {
+        "number": revision.number,
+        "state": revision.state,
+        "settings": fields.settings(revision),
+        "endpoints": asdict(revision.endpoints),
+        "proof": asdict(revision.proof),
+        "rejected_because": revision.rejected_because,
+        "changed_by": revision.changed_by,
+        "changed_at": revision.changed_at,
+    }
+
+
+def _answer(view: View, status: int = 200) -> Response:
+    return json_response(connection_document(view), status).with_headers(ETag=f'"{version_of(view)}"')
+
+
+def _named(request: Request, document: dict[str, Any], name: str) -> Response:
+    """The document; as a file to keep where ``download=1`` asks for one."""
+    response = json_response(document)
+    if request.query.get("download", "") != "1":
+        return response
+    file = f"antesala-{document['connection']}-{name}.json"
+    return response.with_headers(Content_Disposition=f'attachment; filename="{file}"')
+
+
+def _id(request: Request) -> str:
+    return request.route.get("connection", "")
+
+
+def _if_match(request: Request) -> str:
+    """The version that the caller saw (RFC 9110 section 13.1.1); FieldRefusal where it is not given."""
+    version = request.header("if-match").strip().removeprefix("W/").strip('"')
+    if not version:
+        raise FieldRefusal({"If-Match": "Send the ETag of the version you changed."})
+    return version
+
+
+def _body(request: Request, members: tuple[str, ...]) -> Mapping[str, Any]:
+    """The JSON object that was sent; only members that the operation knows."""
+    if request.header("content-type").partition(";")[0].strip().lower() != "application/json":
+        raise Refusal("media-type")
+    try:
+        body = json.loads(request.body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Refusal("body-invalid") from error
+    if not isinstance(body, dict):
+        raise Refusal("body-invalid", "no object")
+    unknown = [name for name in body if name not in members]
+    if unknown:
+        raise FieldRefusal({name[:64]: "There is no member of this name." for name in unknown[:20]})
+    return body
+
+
+def _settings(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    settings = body.get("settings", {})
+    if not isinstance(settings, dict):
+        raise FieldRefusal({"settings": "An object of settings by name."})
+    return settings

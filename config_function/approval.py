@@ -1,0 +1,54 @@
+"""The approver's EHR sign-in: it proves that the base is theirs, and its token is thrown away (design 4.3)."""
+
+from config_function.access import Caller, View, is_approver
+from config_function.connections import Connections
+from config_function.revisions import need_state
+from shared.errors import Refusal
+from shared.launch.flow import SmartFlow
+from shared.settings import Settings
+from shared.web import Request, Response, redirect
+
+# The audience of a staff sign-in; Patient and RelatedPerson prove nothing about a hospital.
+STAFF = frozenset({"Practitioner", "PractitionerRole", "Person"})
+
+
+class Approval:
+    """Begins the sign-in and takes its answer."""
+
+    def __init__(self, settings: Settings, flow: SmartFlow, connections: Connections) -> None:
+        self._settings = settings
+        self._flow = flow
+        self._connections = connections
+
+    def begin(self, request: Request, caller: Caller) -> Response:
+        """Sends the approver to the EHR (standalone SMART launch, ``openid fhirUser``, nothing read)."""
+        view = self._mine(caller, request.route.get("connection", ""))
+        need_state(view.latest, ("submitted", "verified"))
+        extra = {"oid": caller.oid, "tenant": caller.tenant}
+        return self._flow.begin_approval(request, view.connection, view.latest, self._callback, extra)
+
+    def finish(self, request: Request, caller: Caller) -> Response:
+        """Records the proof for the person who began, on the revision they began with, and for nobody else."""
+        finished = self._flow.finish(request, self._callback)
+        try:
+            if finished.purpose != "approval" or finished.extra.get("oid") != caller.oid:
+                raise Refusal("proof-missing", "another person began this sign-in")
+            if finished.identity is None or not finished.identity.user_type:
+                raise Refusal("identity-missing")
+            if finished.identity.user_type not in STAFF:
+                raise Refusal("wrong-front-door", finished.identity.user_type)
+            view = self._connections.verify(caller, finished.connection_id, finished.revision_number)
+        except Refusal as refusal:
+            refusal.cookies = (*refusal.cookies, finished.clear)
+            raise
+        return redirect(f"/config/connections/{view.connection.id}").with_cookies(finished.clear)
+
+    @property
+    def _callback(self) -> str:
+        return f"{self._settings.public_url}/config/ehr/callback"
+
+    def _mine(self, caller: Caller, connection_id: str) -> View:
+        view = self._connections.load(caller, connection_id)
+        if not is_approver(caller, view):
+            raise Refusal("not-allowed")
+        return view

@@ -1,0 +1,180 @@
+"""Looks at a FHIR base while it is being typed in: is it there, is it FHIR, which version, does it do SMART?
+
+Most set-up trouble begins with a wrong base: DSTU2 for R4, test for production, a pasted ``/metadata``. Every
+finding says what to change, and where the right address is obvious it is offered.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from config_function.field_rules import ADDRESS
+from shared.connection import EhrKind
+from shared.errors import AddressRefused, AnswerRefused, OutsideError, StatusRefused
+from shared.outbound import Outbound
+from shared.smart.discovery import Discovery, SmartConfiguration
+
+LONGEST = 250
+# Epic's capability statement is over a megabyte.
+_METADATA_BYTES = 8_000_000
+_VERSIONS = {"1.0": "DSTU2", "3.0": "STU3", "4.0": "R4", "4.3": "R4B", "5.0": "R5"}
+_TAILS = re.compile(r"(/metadata|/\.well-known/smart-configuration|/\.well-known)/?(\?.*)?$", re.IGNORECASE)
+_OLDER = re.compile(r"/(DSTU2|STU3)(?=/|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One verdict about the base, in words."""
+
+    verdict: Literal["ok", "warning", "failed"]
+    text: str
+
+
+@dataclass(frozen=True)
+class BaseReport:
+    """What was found at ``base`` (the address as it would be kept). ``suggestion``: a better address, or empty."""
+
+    base: str
+    findings: tuple[Finding, ...]
+    suggestion: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether a connection can be made of it."""
+        return all(finding.verdict != "failed" for finding in self.findings)
+
+    @property
+    def fault(self) -> str:
+        """The sentences that belong beside the field; empty where the base is usable."""
+        sentences = [finding.text for finding in self.findings if finding.verdict == "failed"]
+        if sentences and self.suggestion:
+            sentences.append(f"Did you mean {self.suggestion}?")
+        return " ".join(sentences)
+
+    def document(self) -> dict[str, Any]:
+        """For the API."""
+        return {
+            "fhir_base": self.base,
+            "usable": self.usable,
+            "suggestion": self.suggestion,
+            "findings": [{"verdict": finding.verdict, "text": finding.text} for finding in self.findings],
+        }
+
+
+class Bases:
+    """Looks, keeps nothing."""
+
+    def __init__(self, outbound: Outbound, discovery: Discovery) -> None:
+        self._outbound = outbound
+        self._discovery = discovery
+
+    def inspect(self, text: str, kind: EhrKind) -> BaseReport:
+        """Two requests at most, each within eight seconds; never an exception for what the other side does."""
+        base = text.strip().rstrip("/")
+        fault, suggestion = _written_wrong(base)
+        if fault:
+            return BaseReport(base[:LONGEST], (Finding("failed", fault),), suggestion)
+        version = self._version(base)
+        findings = [version]
+        if version.verdict != "failed":
+            findings.append(self._smart(base, kind))
+        report = BaseReport(base, tuple(findings))
+        return report if report.usable else BaseReport(base, report.findings, _newer(base))
+
+    def _version(self, base: str) -> Finding:
+        host = urlsplit(base).hostname
+        try:
+            statement = self._metadata(base)
+        except AddressRefused:
+            return Finding(
+                "failed",
+                f"{host} points inside a private network. Use the EHR's public address, or ask the operator of this "
+                "service to allow the host.",
+            )
+        except StatusRefused as refused:
+            return Finding("failed", f"{host} answered {refused.status} where FHIR metadata should be.")
+        except AnswerRefused:
+            return Finding("failed", f"{host} answers, but not with FHIR metadata in JSON.")
+        except OutsideError:
+            return Finding(
+                "failed",
+                f"{host} does not answer. Check the spelling, and that it can be reached from the internet.",
+            )
+        return _version_of(statement)
+
+    def _metadata(self, base: str) -> dict[str, Any]:
+        answer = self._outbound.send(
+            "GET",
+            f"{base}/metadata",
+            headers={"Accept": "application/fhir+json, application/json"},
+            timeout=8.0,
+            max_bytes=_METADATA_BYTES,
+            service="ehr-discovery",
+        )
+        if answer.status != 200:
+            raise StatusRefused(answer.status)
+        document = answer.json()
+        if not isinstance(document, dict) or document.get("resourceType") not in (
+            "CapabilityStatement",
+            "Conformance",
+        ):
+            raise AnswerRefused("metadata")
+        return document
+
+    def _smart(self, base: str, kind: EhrKind) -> Finding:
+        self._discovery.forget(base, kind=kind)
+        try:
+            configuration = self._discovery.get(base, kind=kind)
+        except OutsideError:
+            return Finding(
+                "failed", "It is FHIR, but its SMART sign-in endpoints cannot be read. Ask the EHR team."
+            )
+        return _endpoints_of(configuration)
+
+
+def _written_wrong(base: str) -> tuple[str, str]:
+    """A sentence about an address that need not even be asked, and a better one where there is one."""
+    if not base:
+        return "Enter the FHIR base URL, for example https://ehr.hospital.example/fhir", ""
+    if _TAILS.search(base):
+        return "This is a page below the base.", _TAILS.sub("", base)
+    if base.lower().startswith("http://"):
+        return "The address must begin with https://", f"https://{base[7:]}"
+    if "://" not in base and re.fullmatch(ADDRESS, f"https://{base}"):
+        return "The address must begin with https://", f"https://{base}"
+    if len(base) > LONGEST or not re.fullmatch(ADDRESS, base) or not _has_host(base):
+        return f"A FHIR base is an address of up to {LONGEST} characters, without ? or #.", ""
+    return "", ""
+
+
+def _has_host(base: str) -> bool:
+    try:
+        parts = urlsplit(base)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _version_of(statement: dict[str, Any]) -> Finding:
+    number = statement.get("fhirVersion")
+    name = _VERSIONS.get(number[:3], "") if isinstance(number, str) else ""
+    if name in ("R4", "R4B"):
+        return Finding("ok", f"FHIR {name} answers.")
+    if name:
+        return Finding("failed", f"This is a {name} base. Use the server's R4 base.")
+    return Finding("warning", "FHIR answers, but does not say which version it is. It must be R4.")
+
+
+def _newer(base: str) -> str:
+    """The R4 base that lies beside a DSTU2 or STU3 one; empty where nothing is obvious."""
+    if _OLDER.search(base):
+        return _OLDER.sub("/R4", base)
+    return f"{base}/R4" if base.lower().endswith("/api/fhir") else ""
+
+
+def _endpoints_of(configuration: SmartConfiguration) -> Finding:
+    hosts = {
+        urlsplit(url).netloc for url in (configuration.authorization_endpoint, configuration.token_endpoint)
+    }
+    return Finding("ok", f"SMART sign-in is offered at {', '.join(sorted(hosts))}.")

@@ -1,0 +1,60 @@
+"""The fields that a connection begins with and never changes: environment, kind, region, base, and its name."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from config_function.bases import LONGEST
+from config_function.connections import NewConnection
+from config_function.field_rules import RULES
+from config_function.kinds import KINDS
+from shared.connection import EhrKind, Environment, Region
+from shared.errors import FieldRefusal
+from shared.settings import Settings
+
+ENVIRONMENTS = (("test", "Test"), ("production", "Production"))
+REGIONS: Mapping[str, str] = {
+    "americas": "Americas",
+    "emea": "Europe, Middle East, Africa",
+    "apac": "Asia, Pacific",
+}
+MEMBERS = ("environment", "kind", "region", "name", "fhir_base")
+
+
+def regions(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The regions that this app offers."""
+    return tuple((code, label) for code, label in REGIONS.items() if settings.region_enabled(code))
+
+
+def kinds() -> tuple[tuple[str, str], ...]:
+    """The EHRs to choose from."""
+    return tuple((kind.kind, kind.label) for kind in KINDS.values())
+
+
+def new_connection(values: Mapping[str, Any], settings: Settings) -> NewConnection:
+    """Parses the five fields; FieldRefusal for each that is missing or wrong."""
+    faults: dict[str, str] = {}
+    listed = {
+        "environment": dict(ENVIRONMENTS),
+        "kind": dict(kinds()),
+        "region": dict(regions(settings)),
+    }
+    for member, allowed in listed.items():
+        value = values.get(member)
+        if not isinstance(value, str) or value not in allowed:
+            faults[member] = f"Choose one of: {', '.join(allowed)}."
+    name = next(rule for rule in RULES if rule.name == "name")
+    if not isinstance(values.get("name"), str) or not values["name"].strip():
+        faults["name"] = name.says
+    base = values.get("fhir_base")
+    # Longer than a base may be, so that a pasted page below it still gets its own sentence.
+    if not isinstance(base, str) or not base.strip() or len(base) > 2 * LONGEST:
+        faults["fhir_base"] = "Enter the FHIR base URL, for example https://ehr.hospital.example/fhir"
+    if faults:
+        raise FieldRefusal(faults)
+    return NewConnection(
+        cast(Environment, values["environment"]),
+        cast(EhrKind, values["kind"]),
+        cast(Region, values["region"]),
+        str(values["name"]).strip(),
+        str(base),
+    )

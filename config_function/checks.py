@@ -1,0 +1,250 @@
+"""Check this connection: each probe tries one thing for real and says what to do about it (design 4.5).
+
+Probes are asked for one by one, so that a page can start them side by side and show each as it ends. A probe
+never raises for what the other side does: that is its verdict.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from config_function.access import Caller, View, may_edit
+from config_function.field_rules import OBJECT_ID
+from config_function.records import BACKEND_SCOPES, Addresses
+from shared.entra import Entra
+from shared.errors import (
+    AddressRefused,
+    AnswerRefused,
+    AntesalaError,
+    FieldRefusal,
+    OutsideError,
+    Refusal,
+    StatusRefused,
+)
+from shared.graph.meetings import OnlineMeetings
+from shared.graph.service import GraphRefused
+from shared.outbound import Outbound
+from shared.settings import Settings
+from shared.smart.discovery import Discovery
+from shared.smart.token import Tokens
+
+type Outcome = Literal["ok", "warning", "failed", "skipped"]
+
+# The one meeting per organizer that checks make again and again; never a visit's.
+RESERVED_ID = "antesala-check"
+POLICY_NAME = "Antesala"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One thing to try. ``of_person``: it is tried for one person at a time."""
+
+    name: str
+    label: str
+    of_person: bool = False
+
+
+PROBES = (
+    Probe("discovery", "SMART endpoints of the FHIR base"),
+    Probe("jwks", "Our public keys, read as the EHR reads them"),
+    Probe("backend-token", "Token for the write-back"),
+    Probe("graph-token", "Token for Microsoft Graph"),
+    Probe("access-policy", "Application access policy of an organizer", of_person=True),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``tried``: what was done; ``found``: what came of it; ``remedy`` and ``commands``: what to do now."""
+
+    probe: str
+    verdict: Outcome
+    tried: str
+    found: str
+    remedy: str = ""
+    commands: tuple[str, ...] = ()
+    person: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """For the API."""
+        return asdict(self) | {"commands": list(self.commands)}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One probe as the page lists it."""
+
+    probe: Probe
+    person: str = ""
+
+
+class Checks:
+    """Runs probes on the newest revision, which is what one is setting up."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        addresses: Addresses,
+        outbound: Outbound,
+        discovery: Discovery,
+        tokens: Tokens,
+        entra: Entra,
+        meetings: OnlineMeetings,
+    ) -> None:
+        self._settings = settings
+        self._addresses = addresses
+        self._outbound = outbound
+        self._discovery = discovery
+        self._tokens = tokens
+        self._entra = entra
+        self._meetings = meetings
+        self._run: Mapping[str, Callable[[View, str], Verdict]] = {
+            "discovery": self._try_discovery,
+            "jwks": self._try_jwks,
+            "backend-token": self._try_backend,
+            "graph-token": self._try_graph,
+            "access-policy": self._try_policy,
+        }
+
+    def plan(self, view: View) -> list[Planned]:
+        """Every probe that makes sense for this connection, the policy's once per organizer."""
+        planned: list[Planned] = []
+        for probe in PROBES:
+            people = view.latest.organizers if probe.of_person else ("",)
+            planned += [Planned(probe, person) for person in people]
+        return planned
+
+    def run(self, caller: Caller, view: View, name: str, person: str = "") -> Verdict:
+        """One verdict; Refusal not-found for a probe that does not exist."""
+        attempt = self._run.get(name)
+        if attempt is None:
+            raise Refusal("not-found", "probe")
+        if person and not re.fullmatch(OBJECT_ID, person):
+            raise FieldRefusal({"person": "Give the object ID of one person."})
+        # A meeting is made for the person: readers may try what is configured, not anybody they like.
+        if person and person not in view.latest.organizers and not may_edit(caller, view):
+            raise Refusal("not-allowed")
+        return attempt(view, person)
+
+    def _try_discovery(self, view: View, _: str) -> Verdict:
+        connection, client = view.connection, view.latest.provider
+        tried = f"Read the SMART configuration of {connection.fhir_base}"
+        self._discovery.forget(connection.fhir_base, client_id=client.client_id, kind=connection.kind)
+        try:
+            found = self._discovery.get(
+                connection.fhir_base, client_id=client.client_id, kind=connection.kind
+            )
+            if view.latest.endpoints.token:
+                self._discovery.pinned(found, view.latest.endpoints)
+        except Refusal:
+            remedy = "If the EHR really moved, edit the connection and approve it again."
+            return Verdict("discovery", "failed", tried, "It names other hosts than were approved.", remedy)
+        except OutsideError as error:
+            return Verdict("discovery", "failed", tried, _said(error), _remedy_outside(error))
+        hosts = {urlsplit(url).netloc for url in (found.authorization_endpoint, found.token_endpoint)}
+        return Verdict("discovery", "ok", tried, f"Sign-in at {', '.join(sorted(hosts))}.")
+
+    def _try_jwks(self, view: View, _: str) -> Verdict:
+        url = self._addresses.jwks(view.connection.id)
+        tried = f"Fetched {url}"
+        remedy = "Open this address to the EHR's servers: no sign-in, no firewall, a public certificate."
+        try:
+            answer = self._outbound.send("GET", url, timeout=8.0, service="own-jwks")
+            keys = answer.json().get("keys") if answer.status == 200 else None
+        except (OutsideError, AttributeError) as error:
+            return Verdict("jwks", "failed", tried, _said(error), remedy)
+        if not isinstance(keys, list) or not keys:
+            return Verdict("jwks", "failed", tried, f"It answered {answer.status} without keys.", remedy)
+        return Verdict("jwks", "ok", tried, f"{len(keys)} public keys are published.")
+
+    def _try_backend(self, view: View, _: str) -> Verdict:
+        connection, revision = view.connection, view.latest
+        if revision.writeback.adapter == "none":
+            return Verdict("backend-token", "skipped", "Nothing", "Write-back is switched off.")
+        if not revision.backend.client_id:
+            remedy = "Register the backend client and enter its ID."
+            return Verdict("backend-token", "skipped", "Nothing", "There is no client ID yet.", remedy)
+        tried = f"Asked the EHR for a token as {revision.backend.client_id}"
+        try:
+            found = self._discovery.get(
+                connection.fhir_base, client_id=revision.backend.client_id, kind=connection.kind
+            )
+            self._tokens.backend(found, revision.backend, BACKEND_SCOPES[revision.writeback.adapter])
+        except StatusRefused as refused:
+            remedy = (
+                "Compare client ID, JWKS URL, algorithm and scopes with the registration sheet. Changed app "
+                "settings can need half an hour to reach the EHR, and the client needs an EHR user for auditing."
+            )
+            return Verdict("backend-token", "failed", tried, _said(refused), remedy)
+        except AntesalaError as error:
+            return Verdict("backend-token", "failed", tried, _said(error), _remedy_outside(error))
+        return Verdict("backend-token", "ok", tried, "The EHR gave one.")
+
+    def _try_graph(self, view: View, _: str) -> Verdict:
+        tried = "Asked Microsoft 365 for a token as this app"
+        try:
+            self._entra.app_token(view.connection.tenant)
+        except AntesalaError as error:
+            remedy = "Give this app admin consent in your organization, and check its certificate."
+            return Verdict("graph-token", "failed", tried, _said(error), remedy)
+        return Verdict("graph-token", "ok", tried, "Microsoft 365 gave one.")
+
+    def _try_policy(self, view: View, person: str) -> Verdict:
+        organizer = person or next(iter(view.latest.organizers), "")
+        tried = "Asked Teams for a test meeting of this account"
+        if not organizer:
+            return Verdict("access-policy", "skipped", "Nothing", "No organizer is chosen yet.")
+        try:
+            self._meetings.create_or_get(view.connection.tenant, organizer, RESERVED_ID)
+        except GraphRefused as refused:
+            return self._no_policy(organizer, tried, refused)
+        except AntesalaError as error:
+            return Verdict(
+                "access-policy", "failed", tried, _said(error), _remedy_outside(error), person=organizer
+            )
+        return Verdict("access-policy", "ok", tried, "Teams made it.", person=organizer)
+
+    def _no_policy(self, organizer: str, tried: str, refused: GraphRefused) -> Verdict:
+        if not refused.policy_missing:
+            remedy = "Check that the account exists, has a Teams licence, and that admin consent was given."
+            return Verdict("access-policy", "failed", tried, _said(refused), remedy, person=organizer)
+        return Verdict(
+            "access-policy",
+            "failed",
+            tried,
+            "Teams has no application access policy for this account.",
+            "A Teams administrator runs these lines once in PowerShell; they take up to 30 minutes to work.",
+            policy_commands(self._settings.client_id, organizer),
+            organizer,
+        )
+
+
+def policy_commands(client_id: str, organizer: str) -> tuple[str, ...]:
+    """The PowerShell lines (MicrosoftTeams module; graph.md 1.7) that let this app make the account's meetings."""
+    return (
+        "Connect-MicrosoftTeams",
+        f'New-CsApplicationAccessPolicy -Identity {POLICY_NAME} -AppIds "{client_id}" '
+        '-Description "Antesala virtual visits"',
+        f'Grant-CsApplicationAccessPolicy -PolicyName {POLICY_NAME} -Identity "{organizer}"',
+    )
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, StatusRefused):
+        return f"The answer was {error.status}{f' ({error.code})' if error.code else ''}."
+    if isinstance(error, AddressRefused):
+        return "The address points inside, or is not https."
+    if isinstance(error, OutsideError) and error.transient:
+        return "There was no answer."
+    if isinstance(error, (AnswerRefused, AttributeError)):
+        return "The answer was not of the expected form."
+    return "It could not be tried."
+
+
+def _remedy_outside(error: Exception) -> str:
+    if isinstance(error, OutsideError) and error.transient:
+        return "Wait a minute and try again; then ask the team that runs the other system."
+    return "Ask the EHR team; the connection's FHIR base and its own settings do not fit together."

@@ -1,0 +1,272 @@
+"""The life of a connection: create, edit, submit, verify, approve, reject; every change is audited.
+
+Whoever may not see a connection gets the same answer as for one that does not exist. Every change names the
+version it was made from; where somebody else was faster it is refused and nothing is lost.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from config_function import fields, revisions
+from config_function.access import Caller, View, is_approver, may_create, may_edit, may_see
+from config_function.bases import Bases
+from config_function.kinds import KINDS
+from config_function.vault import ClientSecrets
+from shared.clock import Clock, Entropy, timestamp
+from shared.connection import (
+    CONNECTION_ID,
+    REGION_LETTERS,
+    Connection,
+    EhrKind,
+    Endpoints,
+    Environment,
+    Proof,
+    Region,
+    Revision,
+)
+from shared.errors import FieldRefusal, OutsideError, Refusal
+from shared.settings import Settings
+from shared.smart.discovery import Discovery
+from shared.smart.id_token import IdTokens
+from shared.store import Stores
+
+_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+REASON_LIMIT = 500
+_REASON = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f<>]*")
+
+
+@dataclass(frozen=True)
+class NewConnection:
+    """What never changes once a connection exists, and its name."""
+
+    environment: Environment
+    kind: EhrKind
+    region: Region
+    name: str
+    fhir_base: str
+
+
+class Connections:
+    """The rules carried out on the real store."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        stores: Stores,
+        discovery: Discovery,
+        id_tokens: IdTokens,
+        bases: Bases,
+        secrets: ClientSecrets,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._discovery = discovery
+        self._id_tokens = id_tokens
+        self._bases = bases
+        self._secrets = secrets
+        self._clock = clock
+        self._entropy = entropy
+
+    # -- seeing --------------------------------------------------------------------------------------------------
+
+    def list(self, caller: Caller) -> list[View]:
+        """Every connection the caller may see, by name."""
+        views = [
+            view
+            for store in self._stores.all()
+            for connection in store.connections.of_tenant(caller.tenant)
+            if (view := self._view(connection)) is not None and may_see(caller, view)
+        ]
+        return sorted(views, key=lambda view: (view.latest.name.lower(), view.connection.id))
+
+    def load(self, caller: Caller, connection_id: str) -> View:
+        """One connection; Refusal not-found for an unknown one and for one of somebody else alike."""
+        connection = self._rows(connection_id).get(connection_id)
+        view = self._view(connection) if connection is not None else None
+        if view is None or not may_see(caller, view):
+            raise Refusal("not-found")
+        return view
+
+    def revisions(self, caller: Caller, connection_id: str) -> tuple[View, list[Revision]]:
+        """The connection with all its revisions, newest first."""
+        view = self.load(caller, connection_id)
+        numbered = self._rows(connection_id).revisions(connection_id)
+        return view, sorted(numbered, key=lambda revision: -revision.number)
+
+    # -- changing ------------------------------------------------------------------------------------------------
+
+    def create(self, caller: Caller, new: NewConnection, values: Mapping[str, Any] | None = None) -> View:
+        """A new connection with its first draft, on the defaults of its kind and the given settings."""
+        if not may_create(caller):
+            raise Refusal("not-allowed")
+        typed = fields.read({**KINDS[new.kind].defaults, **(values or {}), "name": new.name})
+        base = self._own_base(caller, new)
+        connection = Connection(
+            self._new_id(new.region),
+            caller.tenant,
+            new.region,
+            new.environment,
+            new.kind,
+            base,
+            timestamp(self._clock.now()),
+        )
+        empty = Revision(connection.id, 1, "draft", new.name)
+        wanted = self._wanted(connection, empty, typed)
+        revision = replace(wanted, changed_by=caller.oid, changed_at=connection.created_at)
+        self._rows(connection.id).create(connection, revision)
+        self._audit(caller, "created", connection, f"{new.environment} {new.kind}")
+        return self.load(caller, connection.id)
+
+    def edit(self, caller: Caller, connection_id: str, version: str, values: Mapping[str, Any]) -> View:
+        """Settings by field name; what is left out stays. Opens a new draft unless nothing differs."""
+        view = self._for_change(caller, connection_id, version, may_edit)
+        wanted = self._wanted(view.connection, view.latest, fields.read(values))
+        revisions.need_frozen_unchanged(view.approved, wanted)
+        if wanted == view.latest:
+            return view
+        revision = revisions.draft_of(view.latest, wanted, caller.oid, timestamp(self._clock.now()))
+        self._save(view, revision)
+        changed = [rule.name for rule, _, _ in fields.differences(view.latest, revision)]
+        self._audit(caller, "edited", view.connection, f"revision {revision.number}: {', '.join(changed)}")
+        return self.load(caller, connection_id)
+
+    def submit(self, caller: Caller, connection_id: str, version: str) -> View:
+        """Asks the approver: everything must be decided, and the EHR's endpoints are read and recorded."""
+        view = self._for_change(caller, connection_id, version, may_edit)
+        revisions.need_state(view.latest, ("draft", "rejected"))
+        revisions.need_complete(view.latest)
+        found = self._endpoints(view)
+        revision = replace(view.latest, endpoints=found, rejected_because="", proof=Proof())
+        return self._advance(caller, view, replace(revision, state="submitted"), "submitted")
+
+    def verify(self, caller: Caller, connection_id: str, number: int) -> View:
+        """Records that the approver signed in to the EHR; may be repeated while it waits for approval."""
+        view = self._for_approver(caller, connection_id, number)
+        revisions.need_state(view.latest, ("submitted", "verified"))
+        proof = Proof(caller.oid, timestamp(self._clock.now()))
+        return self._advance(caller, view, replace(view.latest, state="verified", proof=proof), "verified")
+
+    def approve(self, caller: Caller, connection_id: str, number: int) -> View:
+        """Makes the revision the one that launches use; only with the approver's own fresh proof."""
+        view = self._for_approver(caller, connection_id, number)
+        revisions.need_state(view.latest, ("submitted", "verified"))
+        revisions.need_fresh_proof(view.latest, caller.oid, self._clock.now())
+        self._still_found(view)
+        return self._advance(caller, view, replace(view.latest, state="approved"), "approved")
+
+    def reject(self, caller: Caller, connection_id: str, number: int, reason: str) -> View:
+        """Sends the revision back with a reason; what was approved before goes on serving."""
+        view = self._for_approver(caller, connection_id, number)
+        revisions.need_state(view.latest, ("submitted", "verified"))
+        text = reason.strip().replace("\r\n", "\n")
+        if not 1 <= len(text) <= REASON_LIMIT or not _REASON.fullmatch(text):
+            raise FieldRefusal(
+                {"reason": f"Say in 1 to {REASON_LIMIT} characters what should change, without < or >."}
+            )
+        rejected = replace(view.latest, state="rejected", rejected_because=text, proof=Proof())
+        return self._advance(caller, view, rejected, "rejected")
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def _for_change(
+        self, caller: Caller, connection_id: str, version: str, allowed: Callable[[Caller, View], bool]
+    ) -> View:
+        view = self.load(caller, connection_id)
+        if not allowed(caller, view):
+            raise Refusal("not-allowed")
+        if version != version_of(view):
+            raise Refusal("changed-meanwhile")
+        return view
+
+    def _for_approver(self, caller: Caller, connection_id: str, number: int) -> View:
+        view = self.load(caller, connection_id)
+        if not is_approver(caller, view):
+            raise Refusal("not-allowed")
+        if number != view.latest.number:
+            raise Refusal("changed-meanwhile")
+        return view
+
+    def _wanted(self, connection: Connection, before: Revision, typed: Mapping[str, Any]) -> Revision:
+        wanted = fields.apply(before, typed)
+        revisions.need_own_issuers(connection, wanted)
+        return self._secrets.kept(wanted, typed)
+
+    def _advance(self, caller: Caller, view: View, revision: Revision, what: str) -> View:
+        now = timestamp(self._clock.now())
+        self._save(view, replace(revision, changed_by=caller.oid, changed_at=now), publish=what == "approved")
+        self._audit(caller, what, view.connection, f"revision {revision.number}")
+        return self.load(caller, view.connection.id)
+
+    def _save(self, view: View, revision: Revision, *, publish: bool = False) -> None:
+        """One transaction. The head goes along wherever a concurrent edit must be noticed."""
+        number = revision.number
+        serving = number if publish else view.connection.approved
+        head = replace(view.connection, latest=number, approved=serving)
+        self._rows(view.connection.id).save(head, revision, publish=publish)
+
+    def _own_base(self, caller: Caller, new: NewConnection) -> str:
+        if not self._settings.region_enabled(new.region):
+            raise FieldRefusal({"region": "This region is not offered here."})
+        report = self._bases.inspect(new.fhir_base, new.kind)
+        if not report.usable:
+            raise FieldRefusal({"fhir_base": report.fault})
+        for view in self.list(caller):
+            if (view.connection.fhir_base, view.connection.environment) == (report.base, new.environment):
+                raise FieldRefusal({"fhir_base": f"{view.latest.name} already connects this base."})
+        return report.base
+
+    def _endpoints(self, view: View) -> Endpoints:
+        connection, client = view.connection, view.latest.provider
+        self._discovery.forget(connection.fhir_base, client_id=client.client_id, kind=connection.kind)
+        try:
+            found = self._discovery.get(
+                connection.fhir_base, client_id=client.client_id, kind=connection.kind
+            )
+            return found.endpoints(self._id_tokens.jwks_url(found))
+        except OutsideError as error:
+            code = "ehr-unreachable" if error.transient else "ehr-answer-invalid"
+            raise Refusal(code, type(error).__name__) from error
+
+    def _still_found(self, view: View) -> None:
+        """What is approved is what was shown: a change since the submission is Refusal endpoint-changed."""
+        now = self._endpoints(view)
+        if now != view.latest.endpoints:
+            raise Refusal("endpoint-changed", "since it was submitted")
+
+    def _view(self, connection: Connection) -> View | None:
+        rows = self._rows(connection.id)
+        latest = rows.revision(connection.id, connection.latest)
+        if latest is None:
+            return None
+        if connection.approved in (0, connection.latest):
+            return View(connection, latest, latest if connection.approved else None)
+        return View(connection, latest, rows.revision(connection.id, connection.approved))
+
+    def _rows(self, connection_id: str) -> Any:
+        if not re.fullmatch(CONNECTION_ID, connection_id):
+            raise Refusal("not-found")
+        try:
+            return self._stores.of(connection_id).connections
+        except Refusal as refusal:
+            raise Refusal("not-found") from refusal
+
+    def _new_id(self, region: Region) -> str:
+        letter = next(letter for letter, name in REGION_LETTERS.items() if name == region)
+        return letter + self._entropy.choose(_ID_LETTERS, 15)
+
+    def _audit(self, caller: Caller, what: str, connection: Connection, detail: str) -> None:
+        self._stores.of(connection.id).audit.record(
+            caller.tenant, caller.oid, what, connection.id, timestamp(self._clock.now()), detail
+        )
+
+
+def version_of(view: View) -> str:
+    """The version that a change must name: new with every save of the connection or its newest revision."""
+    marks = f"{view.connection.etag} {view.latest.number} {view.latest.etag}"
+    return hashlib.sha256(marks.encode()).hexdigest()[:24]

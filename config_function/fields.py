@@ -1,0 +1,189 @@
+"""Every setting that a person or program may type: one table of rules, used by the forms and the API alike.
+
+A row says where the value lives in a revision, how long it may be, of which characters, and the sentence shown
+beside the field when it is refused. An empty text means "not decided yet" and is accepted in a draft;
+``config_function.rules`` says what a submitted revision must have.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from config_function.field_rules import RULES, Rule, Shape, Step
+from shared.connection import Revision
+from shared.errors import FieldRefusal
+
+BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
+
+
+def of_step(step: Step) -> tuple[Rule, ...]:
+    """The fields of one page of the form."""
+    return tuple(rule for rule in RULES if rule.step == step)
+
+
+def read(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parses what was typed or sent, by field name; FieldRefusal names every field that is wrong or not known."""
+    parsed: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, value in values.items():
+        rule = BY_NAME.get(name)
+        if rule is None:
+            faults[name[:64]] = "There is no setting of this name."
+            continue
+        try:
+            parsed[name] = _PARSERS[rule.shape](rule, value)
+        except ValueError:
+            faults[name] = rule.says
+    if "time_zone" in parsed and not _is_zone(parsed["time_zone"]):
+        faults["time_zone"] = BY_NAME["time_zone"].says
+    if faults:
+        raise FieldRefusal(faults)
+    return parsed
+
+
+def apply(revision: Revision, parsed: Mapping[str, Any]) -> Revision:
+    """The revision with these settings; secrets are not a revision's business."""
+    for name, value in parsed.items():
+        if BY_NAME[name].path:
+            revision = _put(revision, BY_NAME[name].path, value)
+    return revision
+
+
+def settings(revision: Revision) -> dict[str, Any]:
+    """Every setting by field name, as the API shows it; secrets never."""
+    return {rule.name: _plain(get(revision, rule)) for rule in RULES if rule.path}
+
+
+def get(revision: Revision, rule: Rule) -> Any:
+    """The field's value in this revision; ``""`` for a secret."""
+    value: Any = revision
+    for part in rule.path.split("."):
+        value = getattr(value, part) if part else ""
+    return value
+
+
+def typed(rule: Rule, value: Any) -> str:
+    """The value as a form shows it, so that ``read`` gives the same value back."""
+    if rule.shape == "flag":
+        return "yes" if value else "no"
+    if rule.shape == "lines":
+        return "\n".join(value)
+    if rule.shape == "people":
+        return ",".join(value)
+    if rule.shape == "options":
+        return "\n".join(f"{name}={text}" for name, text in sorted(value.items()))
+    return str(value)
+
+
+def differences(older: Revision, newer: Revision) -> list[tuple[Rule, Any, Any]]:
+    """Which settings differ between two revisions, with both values."""
+    pairs = [(rule, get(older, rule), get(newer, rule)) for rule in RULES if rule.path]
+    return [(rule, before, after) for rule, before, after in pairs if before != after]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _put(whole: Any, path: str, value: Any) -> Any:
+    head, _, rest = path.partition(".")
+    return replace(whole, **{head: _put(getattr(whole, head), rest, value) if rest else value})
+
+
+def _text(rule: Rule, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    text = value.strip()
+    if not rule.least <= len(text) <= rule.most or not re.fullmatch(rule.pattern, text):
+        raise ValueError("length or characters")
+    return text
+
+
+def _secret(rule: Rule, value: Any) -> str:
+    return _text(rule, value)
+
+
+def _choice(rule: Rule, value: Any) -> str:
+    if value not in [code for code, _ in rule.choices]:
+        raise ValueError("not of the list")
+    return str(value)
+
+
+def _flag(_: Rule, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    # A form sends "no" from a hidden field and, where ticked, "yes" behind it.
+    answers = {"no": False, "yes": True, "no,yes": True}
+    if not isinstance(value, str) or value not in answers:
+        raise ValueError("neither yes nor no")
+    return answers[value]
+
+
+def _number(rule: Rule, value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not rule.least <= value <= rule.most:
+        raise ValueError("not a number of the range")
+    return value
+
+
+def _list(rule: Rule, value: Any, separator: str) -> tuple[str, ...]:
+    parts = value.split(separator) if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("not a list of texts")
+    wanted = [part.strip() for part in parts if part.strip()]
+    texts = tuple(dict.fromkeys(_text(rule, part) for part in wanted))
+    if len(texts) > rule.items:
+        raise ValueError("too many")
+    return texts
+
+
+def _lines(rule: Rule, value: Any) -> tuple[str, ...]:
+    return tuple(text.rstrip("/") for text in _list(rule, value, "\n"))
+
+
+def _people(rule: Rule, value: Any) -> tuple[str, ...]:
+    return _list(rule, value, ",")
+
+
+def _options(rule: Rule, value: Any) -> dict[str, str]:
+    if isinstance(value, str):
+        lines = [line.strip() for line in value.splitlines() if line.strip()]
+        if not all("=" in line for line in lines):
+            raise ValueError("not name=value")
+        value = {name.strip(): text.strip() for name, _, text in (line.partition("=") for line in lines)}
+    if not isinstance(value, dict) or len(value) > rule.items:
+        raise ValueError("not a few options")
+    if not all(isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) for name in value):
+        raise ValueError("name of an option")
+    return {name: _text(rule, text) for name, text in value.items()}
+
+
+_PARSERS: Mapping[Shape, Callable[[Rule, Any], Any]] = {
+    "text": _text,
+    "secret": _secret,
+    "choice": _choice,
+    "flag": _flag,
+    "number": _number,
+    "lines": _lines,
+    "people": _people,
+    "options": _options,
+}
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def only(values: Mapping[str, Any], rules: Iterable[Rule]) -> dict[str, Any]:
+    """Of what a form sent, the fields of these rules."""
+    names = {rule.name for rule in rules}
+    return {name: value for name, value in values.items() if name in names}

@@ -1,0 +1,302 @@
+"""The OpenAPI 3.1 document of the JSON API, made from the same tables that the API reads by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from config_function.beginning import ENVIRONMENTS, REGIONS, kinds
+from config_function.checks import PROBES
+from config_function.connections import REASON_LIMIT
+from config_function.field_rules import OBJECT_ID, RULES, Rule, Shape
+from shared.connection import CONNECTION_ID
+
+type Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_SHAPES: Mapping[Shape, Schema] = {
+    "flag": {"type": "boolean"},
+    "secret": {"type": "string", "writeOnly": True},
+    "text": {"type": "string"},
+    "choice": {"type": "string"},
+    "number": {"type": "integer"},
+    "lines": {"type": "array"},
+    "people": {"type": "array"},
+    "options": {"type": "object"},
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row: an operation of the API as its route, its body and its answer."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answer: str
+    body: str = ""
+    status: int = 200
+    versioned: bool = False
+    query: Mapping[str, Schema] | None = None
+    refused: tuple[int, ...] = (401, 403, 404)
+
+
+_ONE = "/config/api/connections/{connection}"
+_FILE: Mapping[str, Schema] = {"download": {"type": "string", "enum": ["1"]}}
+# fmt: off
+OPERATIONS = (
+    Operation("get", "/config/api/connections", "listConnections",
+              "Every connection that you may see", "ConnectionList", refused=(401, 403)),
+    Operation("post", "/config/api/connections", "createConnection",
+              "Begin a connection; its FHIR base is looked at first", "Connection", "NewConnection", 201,
+              refused=(400, 401, 403, 413, 415, 422)),
+    Operation("get", _ONE, "getConnection", "One connection", "Connection"),
+    Operation("put", _ONE, "changeConnection",
+              "Change settings; a setting that is left out keeps its value", "Connection", "Change",
+              versioned=True, refused=(400, 401, 403, 404, 409, 413, 415, 422)),
+    Operation("post", f"{_ONE}/submit", "submitConnection", "Ask the approver", "Connection",
+              versioned=True, refused=(401, 403, 404, 409, 422, 502, 503)),
+    Operation("post", f"{_ONE}/reject", "rejectConnection",
+              "Send the newest revision back with a reason", "Connection", "Rejection",
+              refused=(400, 401, 403, 404, 409, 413, 415, 422)),
+    Operation("get", f"{_ONE}/records", "getRecords",
+              "The integration records of the approved revision", "Records", query=_FILE),
+    Operation("get", f"{_ONE}/registration", "getRegistration",
+              "What to register in the EHR", "RegistrationSheet", query=_FILE),
+    Operation("post", f"{_ONE}/checks/{{probe}}", "runCheck", "Try one thing for real", "Verdict", "Check",
+              refused=(400, 401, 403, 404, 413, 415, 422)),
+    Operation("post", "/config/api/bases", "inspectBase", "Look at a FHIR base", "BaseReport", "Base",
+              refused=(400, 401, 403, 413, 415, 422)),
+    Operation("get", "/config/api/people", "searchPeople", "Find people of your directory", "People",
+              query={"q": {"type": "string", "minLength": 2, "maxLength": 64}},
+              refused=(401, 403, 422, 503)),
+    Operation("get", "/config/api/openapi.json", "getOpenApi", "This document", "Anything", refused=()),
+)
+# fmt: on
+
+
+def openapi(public_url: str) -> dict[str, Any]:
+    """The whole document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Antesala configuration",
+            "version": "1",
+            "description": "Connections between an EHR and Microsoft Teams virtual visits. Approval is not here: "
+            "it needs the approver's browser and their sign-in to the EHR.",
+        },
+        "servers": [{"url": public_url}],
+        "security": [{"entra": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"entra": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "schemas": _schemas(),
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    answers = {str(operation.status): _content(operation.answer, "application/json", "Done")}
+    for status in operation.refused:
+        answers[str(status)] = _content("Problem", "application/problem+json", "Refused")
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": _parameters(operation),
+        "responses": answers,
+    }
+    if operation.body:
+        described["requestBody"] = {
+            "required": operation.body != "Check",
+            "content": {"application/json": {"schema": _reference(operation.body)}},
+        }
+    if operation.name == "getOpenApi":
+        described["security"] = []
+    return described
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    parameters = []
+    if "{connection}" in operation.path:
+        parameters.append(
+            _parameter("connection", "path", {"type": "string", "pattern": f"^{CONNECTION_ID}$"})
+        )
+    if "{probe}" in operation.path:
+        names = [probe.name for probe in PROBES]
+        parameters.append(_parameter("probe", "path", {"type": "string", "enum": names}))
+    if operation.versioned:
+        parameters.append(_parameter("If-Match", "header", {"type": "string", "minLength": 1}))
+    for name, schema in (operation.query or {}).items():
+        parameters.append({**_parameter(name, "query", schema), "required": name == "q"})
+    return parameters
+
+
+def _parameter(name: str, place: str, schema: Schema) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": True, "schema": schema}
+
+
+def _content(schema: str, media: str, description: str) -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": _reference(schema)}}}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _schemas() -> dict[str, Schema]:
+    settings = {rule.name: _setting(rule) for rule in RULES}
+    shown = {name: schema for name, schema in settings.items() if not schema.get("writeOnly")}
+    return {
+        "Settings": _object(settings, required=(), closed=True),
+        "ShownSettings": _object(shown),
+        "NewConnection": _object(
+            {**_beginning(), "settings": _reference("Settings")}, required=tuple(_beginning()), closed=True
+        ),
+        "Change": _object({"settings": _reference("Settings")}, closed=True),
+        "Rejection": _object(
+            {
+                "number": {"type": "integer", "minimum": 1},
+                "reason": {"type": "string", "minLength": 1, "maxLength": REASON_LIMIT},
+            },
+            closed=True,
+        ),
+        "Check": _object({"person": {"type": "string", "pattern": f"^({OBJECT_ID})?$"}}, (), closed=True),
+        "Base": _object(
+            {"fhir_base": {"type": "string", "maxLength": 500}, "kind": _codes(kinds())},
+            ("fhir_base",),
+            closed=True,
+        ),
+        **_answers(),
+    }
+
+
+def _answers() -> dict[str, Schema]:
+    text_list: Schema = {"type": "array", "items": _TEXT}
+    revision = {
+        "number": {"type": "integer"},
+        "state": {"enum": ["draft", "submitted", "verified", "approved", "rejected"]},
+        "settings": _reference("ShownSettings"),
+        "endpoints": _texts("issuer", "authorization", "token", "jwks"),
+        "proof": _texts("by", "at"),
+        **dict.fromkeys(("rejected_because", "changed_by", "changed_at"), _TEXT),
+    }
+    connection = {
+        "id": {"type": "string", "pattern": f"^{CONNECTION_ID}$"},
+        **{name: schema for name, schema in _beginning().items() if name != "name"},
+        "created_at": _TEXT,
+        "version": _TEXT,
+        "latest": _reference("Revision"),
+        "approved": {"anyOf": [_reference("Revision"), {"type": "null"}]},
+    }
+    somebody = _texts("oid", "name", "username")
+    finding = _object({"verdict": {"enum": ["ok", "warning", "failed"]}, "text": _TEXT})
+    verdict = {
+        **dict.fromkeys(("probe", "tried", "found", "remedy", "person"), _TEXT),
+        "verdict": {"enum": ["ok", "warning", "failed", "skipped"]},
+        "commands": text_list,
+    }
+    sheet = {"connection": _TEXT, "revision": {"type": "integer"}}
+    return {
+        "Revision": _object(revision),
+        "Connection": _object(connection),
+        "ConnectionList": _object({"connections": _list("Connection")}),
+        "Record": _object(
+            {
+                **dict.fromkeys(
+                    ("name", "purpose", "launch_url", "client_id", "redirect_uri", "context", "window"), _TEXT
+                ),
+                "mnemonics": {"type": "object", "additionalProperties": _TEXT},
+            }
+        ),
+        "Records": _object({**sheet, "records": _list("Record")}),
+        "Registration": _object(
+            {
+                **dict.fromkeys(
+                    (
+                        "client",
+                        "audience",
+                        "client_id",
+                        "authentication",
+                        "algorithm",
+                        "jwks_url",
+                        "launch_url",
+                    ),
+                    _TEXT,
+                ),
+                "scopes": _TEXT,
+                "redirect_uris": text_list,
+                "apis": text_list,
+            }
+        ),
+        "RegistrationSheet": _object({**sheet, "registration": _list("Registration")}),
+        "Verdict": _object(verdict),
+        "BaseReport": _object(
+            {
+                "fhir_base": _TEXT,
+                "usable": {"type": "boolean"},
+                "suggestion": _TEXT,
+                "findings": {"type": "array", "items": finding},
+            }
+        ),
+        "People": _object({"people": {"type": "array", "items": somebody}}),
+        "Problem": _problem(),
+        "Anything": {"type": "object"},
+    }
+
+
+def _problem() -> Schema:
+    fault = _texts("field", "detail")
+    members = {
+        **dict.fromkeys(("type", "title", "detail", "code", "instance"), _TEXT),
+        "status": {"type": "integer"},
+        "errors": {"type": "array", "items": fault},
+    }
+    return _object(members, ("type", "title", "status", "detail", "code"))
+
+
+def _beginning() -> dict[str, Schema]:
+    return {
+        "environment": _codes(ENVIRONMENTS),
+        "kind": _codes(kinds()),
+        "region": _codes(tuple(REGIONS.items())),
+        "name": {"type": "string", "minLength": 1, "maxLength": 80},
+        "fhir_base": {"type": "string", "maxLength": 500},
+    }
+
+
+def _setting(rule: Rule) -> Schema:
+    schema: Schema = {**_SHAPES[rule.shape], "description": f"{rule.label}. {rule.hint}"}
+    if rule.shape == "choice":
+        schema["enum"] = [code for code, _ in rule.choices]
+    if rule.shape in ("text", "secret"):
+        schema |= {"maxLength": rule.most, "minLength": rule.least}
+    if rule.shape == "number":
+        schema |= {"minimum": rule.least, "maximum": rule.most}
+    if rule.shape in ("lines", "people"):
+        schema |= {"maxItems": rule.items, "items": {"type": "string", "maxLength": rule.most}}
+    if rule.shape == "options":
+        schema |= {"maxProperties": rule.items, "additionalProperties": {"type": "string"}}
+    return schema
+
+
+def _object(
+    members: Mapping[str, Schema], required: tuple[str, ...] | None = None, *, closed: bool = False
+) -> Schema:
+    needed = list(members) if required is None else list(required)
+    schema: Schema = {"type": "object", "properties": dict(members), "required": needed}
+    return {**schema, "additionalProperties": False} if closed else schema
+
+
+def _texts(*names: str) -> Schema:
+    return _object(dict.fromkeys(names, _TEXT))
+
+
+def _list(name: str) -> Schema:
+    return {"type": "array", "items": _reference(name)}
+
+
+def _codes(choices: tuple[tuple[str, str], ...]) -> Schema:
+    return {"type": "string", "enum": [code for code, _ in choices]}

@@ -1,0 +1,43 @@
+"""The patient's routes. A trigger holds no rule: one call in, one response out."""
+
+import functools
+
+import azure.functions as func
+
+from launch_patient.device_test import DeviceTest
+from launch_patient.launch import PatientDoor
+from shared import edge
+from shared.wiring import services
+
+bp = func.Blueprint()
+
+
+@functools.cache
+def _door() -> PatientDoor:
+    return PatientDoor(services())
+
+
+@functools.cache
+def _device_test() -> DeviceTest:
+    return DeviceTest(services())
+
+
+@bp.function_name("patient_launch")
+@bp.route("launch/patient/{connection}", methods=["GET"])
+def patient_launch(req: func.HttpRequest) -> func.HttpResponse:
+    """Leg 1 of the patient's launch."""
+    return edge.page(req, _door().launch, audience="patient", services=services())
+
+
+@bp.function_name("patient_callback")
+@bp.route("launch/patient/callback", methods=["GET"])
+def patient_callback(req: func.HttpRequest) -> func.HttpResponse:
+    """Leg 2 of the patient's launch."""
+    return edge.page(req, _door().callback, audience="patient", services=services())
+
+
+@bp.function_name("patient_device_test")
+@bp.route("launch/patient/{connection}/device-test", methods=["GET"])
+def patient_device_test(req: func.HttpRequest) -> func.HttpResponse:
+    """The device test."""
+    return edge.page(req, _device_test().page, audience="patient", services=services())

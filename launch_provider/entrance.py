@@ -1,0 +1,72 @@
+"""The last step of a clinician's launch: the room is opened and the browser sent on, or the live view made ready."""
+
+from dataclasses import dataclass
+
+from launch_provider.arrival import Arrival
+from shared.connection import Approved
+from shared.context import ContextSeal, VisitContext
+from shared.errors import Refusal
+from shared.launch.door import Door, DoorServices
+from shared.launch.jar import Jar
+from shared.meeting import Launcher
+from shared.web import Cookie, Request
+
+VIEWS = 3
+VIEW = "view"
+
+
+@dataclass(frozen=True)
+class Onward:
+    """Where to, and the cookies that go along."""
+
+    url: str
+    cookies: tuple[Cookie, ...]
+
+
+class Entrance:
+    """Sends a linked clinician into a visit."""
+
+    def __init__(self, door: Door, services: DoorServices, contexts: ContextSeal) -> None:
+        self._door = door
+        self._rooms = services.rooms
+        self._entropy = services.entropy
+        self._contexts = contexts
+        self._views = Jar(services.sealer, services.clock, "view", VIEWS)
+        self._last = Jar(services.sealer, services.clock, "last-opened", 1)
+
+    def approved(self, arrival: Arrival) -> Approved:
+        """The revision the launch began under; Refusal flow-expired when another was approved meanwhile."""
+        approved = self._door.approved(arrival.connection)
+        if approved.revision.number != arrival.revision:
+            raise Refusal("flow-expired", "another revision was approved meanwhile")
+        return approved
+
+    def enter(self, request: Request, arrival: Arrival, oid: str, *labels: str) -> Onward:
+        """Opens what the launch asked for; ``labels`` are further names under which it may be resumed."""
+        approved, context = self.approved(arrival), self._contexts.open(arrival.context)
+        if arrival.opens == VIEW:
+            onward = self._view(request, arrival, context)
+        else:
+            onward = self._meeting(request, approved, context, Launcher("provider", arrival.ehr_user, oid))
+        resumes = (self._door.resume(request, label, onward.url) for label in (arrival.state, *labels))
+        return Onward(onward.url, (*onward.cookies, *(cookie for cookies in resumes for cookie in cookies)))
+
+    def opened_for_another(self, request: Request, oid: str) -> bool:
+        """Whether this browser last opened Teams for somebody else (a shared workstation)."""
+        last = self._last.find(request, "teams")
+        return isinstance(last, str) and last != oid
+
+    def _meeting(
+        self, request: Request, approved: Approved, context: VisitContext, launcher: Launcher
+    ) -> Onward:
+        room = self._rooms.open(approved, context, launcher)
+        if not room.provider_url:
+            raise Refusal("meeting-unavailable", "no join link")
+        self._door.outcomes.ok(approved.connection.id, "provider")
+        return Onward(room.provider_url, self._last.put(request, "teams", launcher.oid))
+
+    def _view(self, request: Request, arrival: Arrival, context: VisitContext) -> Onward:
+        handle = self._entropy.token(24)
+        seen = {"c": arrival.connection, "k": context.visit_key, "u": arrival.ehr_user}
+        url = f"/launch/provider/{arrival.connection}/visit/{handle}"
+        return Onward(url, self._views.put(request, handle, seen))

@@ -1,0 +1,19 @@
+"""What the clinician's door needs of the wired services beyond what both doors share."""
+
+from typing import Protocol
+
+from shared.context import ContextSeal
+from shared.entra import Entra
+from shared.graph.people import People
+from shared.launch.door import DoorServices
+
+
+class ProviderServices(DoorServices, Protocol):
+    """Sealed contexts, the Microsoft 365 sign-in, and the directory."""
+
+    @property
+    def contexts(self) -> ContextSeal: ...  # noqa: D102
+    @property
+    def entra(self) -> Entra: ...  # noqa: D102
+    @property
+    def people(self) -> People: ...  # noqa: D102

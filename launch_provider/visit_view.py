@@ -1,0 +1,155 @@
+"""The live view: who waits, is in, or is out of one visit, since when; roles and staff names, never typed names.
+
+The handle in the address is random and means nothing without the sealed cookie of this browser, which binds
+it to connection, visit and EHR user. Staff names are read from the directory and kept in memory for five
+minutes; guests are "Patient" only where the attribution of ``shared.visit`` is sure, else "Guest 1", "Guest
+2" in the order they came.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from launch_provider.entrance import VIEWS
+from launch_provider.services import ProviderServices
+from shared.clock import Clock, parse_timestamp, timestamp
+from shared.errors import OutsideError, Refusal
+from shared.graph.people import People
+from shared.launch.jar import Jar
+from shared.store.visits import Visit
+from shared.visit.attribution import PATIENT, Launch, attribute
+from shared.visit.intervals import moment
+from shared.visit.roster import Fact, Participant, Roster
+from shared.web import Request, Response, json_response
+
+_KEPT = timedelta(minutes=5)
+_NAMES = 500
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One line of the view. ``number`` counts guests whom nobody can tell apart; 0 for everybody else."""
+
+    role: str
+    presence: str
+    since: str
+    name: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class _Handle:
+    connection: str
+    visit: str
+
+
+class Names:
+    """Names of staff, for as long as somebody watches: memory only, five minutes, five hundred people."""
+
+    def __init__(self, people: People, clock: Clock) -> None:
+        self._people = people
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, str], tuple[datetime, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, tenant: str, oid: str) -> str:
+        """The person's name, or empty where the directory does not say."""
+        now = self._clock.now()
+        with self._lock:
+            known = self._known.get((tenant, oid))
+        if known is not None and now - known[0] < _KEPT:
+            return known[1]
+        try:
+            somebody = self._people.get(tenant, oid)
+        except OutsideError:
+            return known[1] if known is not None else ""
+        name = somebody.name if somebody is not None else ""
+        with self._lock:
+            self._known[tenant, oid] = (now, name)
+            while len(self._known) > _NAMES:
+                self._known.popitem(last=False)
+        return name
+
+
+class VisitView:
+    """The view's page and its data; one for the process, because it remembers names for a while."""
+
+    def __init__(self, services: ProviderServices) -> None:
+        self._services = services
+        self._names = Names(services.people, services.clock)
+        self._handles = Jar(services.sealer, services.clock, "view", VIEWS)
+
+    def page(self, request: Request) -> Response:
+        """``GET /launch/provider/{connection}/visit/{handle}``."""
+        self._handle(request)
+        return self._services.pages.page(
+            "launch_provider/visit.html", request, state_url=f"{request.path}/state"
+        )
+
+    def state(self, request: Request) -> Response:
+        """``GET .../visit/{handle}/state``: JSON ``{live, at, people: [{role, name, number, presence, since}]}``."""
+        handle = self._handle(request)
+        store = self._services.stores.of(handle.connection)
+        connection = store.connections.get(handle.connection)
+        if connection is None:
+            raise Refusal("view-unknown")
+        visit = store.visits.get(handle.connection, handle.visit)
+        people = self._named(connection.tenant, visit) if visit is not None else ()
+        return json_response(
+            {
+                "live": visit.live if visit is not None else "unknown",
+                "at": timestamp(self._services.clock.now()),
+                "people": [vars(one) for one in people],
+            }
+        )
+
+    def _handle(self, request: Request) -> _Handle:
+        value = self._handles.find(request, request.route.get("handle", ""))
+        if not isinstance(value, dict) or value.get("c") != request.route.get("connection"):
+            raise Refusal("view-unknown")
+        return _Handle(value["c"], value["k"])
+
+    def _named(self, tenant: str, visit: Visit) -> list[Seen]:
+        return [
+            Seen(
+                one.role,
+                one.presence,
+                one.since,
+                self._names.of(tenant, one.name) if one.name else "",
+                one.number,
+            )
+            for one in seen(visit)
+        ]
+
+
+def seen(visit: Visit) -> tuple[Seen, ...]:
+    """Everybody who was seen, staff first; ``name`` holds the object id of staff here. Pure."""
+    roster = Roster.from_document(visit.roster)
+    launches = [Launch(one.side, one.user, parse_timestamp(one.at), one.oid) for one in visit.persons]
+    attribution = attribute(roster, launches, group=visit.group)
+    is_patient = PATIENT in attribution.subjects
+    home = _by_person(one for one in roster.participants.values() if one.home)
+    guests = _by_person(attribution.externals)
+    staff = (_line(roster, joins, "staff", name=joins[0].identity) for joins in home)
+    others = (
+        _line(roster, joins, "patient" if is_patient else "guest", number=0 if is_patient else place)
+        for place, joins in enumerate(guests, start=1)
+    )
+    return (*staff, *others)
+
+
+def _by_person(participants: Iterable[Participant]) -> list[list[Participant]]:
+    """Joins of one person together, persons in the order they were first seen."""
+    people: dict[str, list[Participant]] = {}
+    for one in sorted(participants, key=lambda item: (item.first, item.id)):
+        people.setdefault(one.identity or one.id, []).append(one)
+    return list(people.values())
+
+
+def _line(roster: Roster, joins: list[Participant], role: str, *, name: str = "", number: int = 0) -> Seen:
+    newest: Fact = max(
+        (roster.now(join) for join in joins), key=lambda fact: (fact.presence != "out", fact.at)
+    )
+    return Seen(role, newest.presence, timestamp(moment(newest.at)), name, number)

@@ -1,0 +1,65 @@
+"""What tests and the visit player ask of a hospital: register, launch, look at the record. TLS port only."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from sandbox.ehr import doors
+from sandbox.ehr.begin import CannotBegin, begin
+from sandbox.ehr.world import World
+from sandbox.recorder import CONTROLS
+
+
+def controls(world: World) -> Blueprint:
+    """`PUT /sandbox/registration` and `POST /sandbox/launch`; the rest is the recorder's."""
+    routes = Blueprint("controls", __name__, url_prefix=CONTROLS.rstrip("/"))
+    doors.only_servers(routes)
+
+    @routes.put("/registration")
+    def register() -> Response | tuple[Response, int]:
+        wanted = request.get_json(silent=True)
+        if not isinstance(wanted, dict):
+            return jsonify({"error": "expected a JSON object"}), 400
+        try:
+            world.registry.put(wanted)
+        except ValueError as error:
+            return jsonify({"error": str(error)}), 400
+        return jsonify(world.registry.as_json())
+
+    @routes.post("/launch")
+    def launch() -> Response | tuple[Response, int]:
+        wanted = request.get_json(silent=True)
+        if not isinstance(wanted, dict) or not set(wanted) <= {"as", "visit", "side", "group"}:
+            return jsonify({"error": "expected as, visit, side, group"}), 400
+        try:
+            url = begin(
+                world,
+                str(wanted.get("as", "")),
+                str(wanted.get("visit", "")),
+                wanted.get("side"),
+                wanted.get("group"),
+            )
+        except CannotBegin as error:
+            return jsonify({"error": str(error)}), error.status
+        return jsonify({"url": url})
+
+    return routes
+
+
+def state(world: World) -> dict[str, Any]:
+    """The record: per visit and person the transitions, the registration, the AuditEvents."""
+    visits: dict[str, dict[str, list[dict[str, str]]]] = {visit.key: {} for visit in world.hospital.visits}
+    for one in world.record.connections():
+        entry = {"status": one.status, "at": _instant(one.at), "received": _instant(one.received)}
+        visits.setdefault(one.visit, {}).setdefault(one.person, []).append(entry)
+    return {
+        "hospital": world.hospital.kind,
+        "visits": visits,
+        "registration": world.registry.as_json(),
+        "audit_events": world.record.audit_events(),
+    }
+
+
+def _instant(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,39 @@
+// Keeps the connection marks of the schedule current: asks every two seconds while the page is visible.
+const live = document.getElementById("live");
+const address = `/schedule/marks?as=${encodeURIComponent(live.dataset.as)}`;
+
+function markItem(mark) {
+  const item = document.createElement("li");
+  item.className = mark.presence;
+  item.dataset.person = mark.login;
+  const name = document.createElement("span");
+  name.textContent = mark.name;
+  const text = document.createElement("small");
+  text.textContent = mark.text;
+  item.append(name, text);
+  return item;
+}
+
+async function refresh() {
+  const answer = await fetch(address, { cache: "no-store" });
+  if (!answer.ok) throw new Error(String(answer.status));
+  const { at, visits } = await answer.json();
+  for (const row of document.querySelectorAll("tr[data-visit]")) {
+    const items = (visits[row.dataset.visit] ?? []).map(markItem);
+    row.querySelector(".marks").replaceChildren(...items);
+  }
+  live.textContent = `Live, updated ${at}`;
+  live.classList.remove("stale");
+}
+
+async function tick() {
+  if (!document.hidden) {
+    await refresh().catch(() => {
+      live.textContent = "Not up to date";
+      live.classList.add("stale");
+    });
+  }
+  setTimeout(tick, 2000);
+}
+
+tick();

@@ -1,0 +1,91 @@
+"""Every way of not getting what one wanted: one tree of errors.
+
+AntesalaError
++-- Refusal               somebody asked for what we do not give; carries a reason of the table
+|   +-- FieldRefusal      one named field of a form or API body is wrong
++-- OutsideError          an EHR, Microsoft 365 or storage did not do its part
+|   +-- Unreachable       no answer: refused, reset, DNS, TLS, time-out          (transient)
+|   +-- AddressRefused    the name points inside, or the scheme is not https      (permanent)
+|   +-- AnswerRefused     an answer came, but too large, not JSON, wrong shape    (permanent)
+|   +-- StatusRefused     an answer came with a status that is no success; ``status`` decides
++-- SealError
+    +-- SealExpired       it was ours, but its time is over
+    +-- SealBroken        it was never ours, or was changed
+"""
+
+from shared.reasons import REASONS
+from shared.web import Cookie
+
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class AntesalaError(Exception):
+    """The root of this project's errors."""
+
+
+class Refusal(AntesalaError):
+    """A request that we answer with a reason; ``detail`` is for the log and must hold no personal data.
+
+    ``cookies``: what the answer sets all the same (a launch's flow is consumed even when it fails).
+    """
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.reason = REASONS[code]
+        self.detail = detail
+        self.cookies: tuple[Cookie, ...] = ()
+        super().__init__(f"{code}: {detail}" if detail else code)
+
+
+class FieldRefusal(Refusal):
+    """One or more fields were refused; ``fields`` maps a field's name to a sentence about what it needs."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        self.fields = fields
+        super().__init__("field-invalid", ", ".join(sorted(fields)))
+
+
+class OutsideError(AntesalaError):
+    """Somebody else's system did not do its part. ``transient``: trying again later can help."""
+
+    transient = False
+
+
+class Unreachable(OutsideError):
+    """No answer at all within the deadline."""
+
+    transient = True
+
+
+class AddressRefused(OutsideError):
+    """We did not even try: the address points inside, or is not https."""
+
+
+class AnswerRefused(OutsideError):
+    """An answer came, but it is too large or not of the expected shape."""
+
+
+class StatusRefused(OutsideError):
+    """An answer came whose status is no success; ``code``: the service's own error code, if it gave one."""
+
+    def __init__(self, status: int, code: str = "", retry_after: float | None = None) -> None:
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+        super().__init__(f"status {status} {code}".strip())
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]
+        """The one retry rule: no answer, 408, 425, 429 and 5xx later; everything else never."""
+        return self.status in TRANSIENT_STATUSES or self.status >= 500
+
+
+class SealError(AntesalaError):
+    """A sealed text that we do not open."""
+
+
+class SealExpired(SealError):
+    """It was ours, but its time is over."""
+
+
+class SealBroken(SealError):
+    """It was never ours, was changed, or was sealed for another purpose."""

@@ -1,0 +1,190 @@
+"""The app's own keys, parsed once: for signing client assertions, for opening Graph's notifications, for Entra.
+
+The secrets' shapes (``shared.secrets``):
+
+* ``sealing-keys``, ``visit-keys``: JSON array of base64url 32-byte keys, oldest first.
+* ``ehr-signing-keys``: JSON array of ``{"kid", "alg", "private_key", "state"}``; PEM PKCS 8; one ``current`` per
+  algorithm signs, ``next`` and ``old`` are only published, so that an EHR that caches our key set knows them in time.
+* ``graph-certificates``: JSON array of ``{"id", "private_key", "certificate"}``, oldest first.
+"""
+
+import base64
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from shared.clock import Clock, SystemClock
+from shared.secrets import KEPT, SecretMissing, Secrets
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+_PUBLIC_MEMBERS = frozenset({"kty", "n", "e", "crv", "x", "y"})
+
+
+def symmetric_keys(secrets: Secrets, name: str) -> list[bytes]:
+    """The 32-byte keys of a secret, oldest first; ValueError when it is not of that shape."""
+    rows = json.loads(secrets.read(name))
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(f"{name} is not a list of keys")
+    keys = [base64.urlsafe_b64decode(str(row) + "=" * (-len(str(row)) % 4)) for row in rows]
+    if any(len(key) != 32 for key in keys):
+        raise ValueError(f"{name} holds a key that has not 32 bytes")
+    return keys
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key that signs for this app under its ``kid``."""
+
+    kid: str
+    alg: str
+    private_key: "RSAPrivateKey | EllipticCurvePrivateKey" = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _KeyRing:
+    current: dict[str, SigningKey]
+    jwks: dict[str, Any]
+
+
+class SigningKeys:
+    """The keys with which the app proves itself to EHRs (SMART App Launch 2.2, asymmetric authentication)."""
+
+    def __init__(self, secrets: Secrets, clock: Clock) -> None:
+        self._ring = _Parsed(secrets, "ehr-signing-keys", _key_ring, clock)
+
+    def current(self, alg: str) -> SigningKey:
+        """The key that signs with this algorithm; SecretMissing when there is none."""
+        key = self._ring.value().current.get(alg)
+        if key is None:
+            raise SecretMissing(f"no current signing key for {alg}")
+        return key
+
+    def jwks(self) -> dict[str, Any]:
+        """The public halves of all keys as a JWK Set (RFC 7517)."""
+        return self._ring.value().jwks
+
+
+@dataclass(frozen=True)
+class GraphCertificate:
+    """What a subscription tells Graph: the certificate to encrypt for, and the id that Graph repeats to us."""
+
+    id: str
+    der_base64: str
+
+
+class GraphCertificates:
+    """The certificates for which Graph encrypts notifications; old ones open what is still under way."""
+
+    def __init__(self, secrets: Secrets, clock: Clock | None = None) -> None:
+        self._rows = _Parsed(secrets, "graph-certificates", _certificate_rows, clock or SystemClock())
+
+    def newest(self) -> GraphCertificate:
+        """The certificate for new subscriptions."""
+        row = self._rows.value()[-1]
+        return GraphCertificate(row.id, row.der_base64)
+
+    def private_key(self, certificate_id: str) -> "RSAPrivateKey | None":
+        """The key that belongs to a certificate of ours; None for an id that is not ours."""
+        for row in self._rows.value():
+            if row.id == certificate_id:
+                return row.private_key()
+        return None
+
+
+class _CertificateRow:
+    """One certificate; its private key is parsed when first needed, which takes 30 ms and more."""
+
+    def __init__(self, row: dict[str, str]) -> None:
+        self.id = row["id"]
+        self.der_base64 = "".join(
+            line.strip() for line in row["certificate"].splitlines() if not line.startswith("-----")
+        )
+        self._pem = row["private_key"]
+        self._key: RSAPrivateKey | None = None
+        self._lock = threading.Lock()
+
+    def private_key(self) -> "RSAPrivateKey":
+        with self._lock:
+            if self._key is None:
+                self._key = _rsa_key(self._pem)
+            return self._key
+
+
+class _Parsed[T]:
+    """What a secret says, parsed again only when its text has changed; looked at every five minutes."""
+
+    def __init__(self, secrets: Secrets, name: str, parse: Callable[[str], T], clock: Clock) -> None:
+        self._secrets = secrets
+        self._name = name
+        self._parse = parse
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._state: tuple[datetime, str, T] | None = None
+
+    def value(self) -> T:
+        state, now = self._state, self._clock.now()
+        if state is not None and now - state[0] < KEPT:
+            return state[2]
+        with self._lock:
+            state = self._state
+            if state is not None and now - state[0] < KEPT:
+                return state[2]
+            text = self._secrets.read(self._name)
+            parsed = state[2] if state is not None and state[1] == text else self._parse(text)
+            self._state = (now, text, parsed)
+            return parsed
+
+
+def _key_ring(text: str) -> _KeyRing:
+    current: dict[str, SigningKey] = {}
+    public: list[dict[str, Any]] = []
+    for row in json.loads(text):
+        key = SigningKey(row["kid"], row["alg"], _signing_key(row["private_key"]))
+        public.append(_public_jwk(key))
+        if row["state"] == "current":
+            if key.alg in current:
+                raise ValueError(f"two current signing keys for {key.alg}")
+            current[key.alg] = key
+    return _KeyRing(current, {"keys": public})
+
+
+def _public_jwk(key: SigningKey) -> dict[str, Any]:
+    from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+    maker: Any = ECAlgorithm if key.alg.startswith("ES") else RSAAlgorithm
+    members: dict[str, Any] = maker.to_jwk(key.private_key.public_key(), as_dict=True)
+    public = {name: value for name, value in members.items() if name in _PUBLIC_MEMBERS}
+    return {**public, "use": "sig", "alg": key.alg, "kid": key.kid}
+
+
+def _signing_key(pem: str) -> "RSAPrivateKey | EllipticCurvePrivateKey":
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        raise ValueError("a signing key is neither RSA nor elliptic curve")
+    return key
+
+
+def _rsa_key(pem: str) -> "RSAPrivateKey":
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    key = _signing_key(pem)
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("Graph encrypts for RSA keys only")
+    return key
+
+
+def _certificate_rows(text: str) -> list[_CertificateRow]:
+    rows = [_CertificateRow(row) for row in json.loads(text)]
+    if not rows:
+        raise ValueError("graph-certificates is empty")
+    return rows

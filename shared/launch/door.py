@@ -1,0 +1,141 @@
+"""What both doors do with a request before it becomes theirs: connection, frame, leg 1, the way back."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+from urllib.parse import urlencode
+
+from shared.clock import Clock, Entropy
+from shared.connection import Approved, Policy
+from shared.context import VisitContext
+from shared.edge import content_security_policy
+from shared.errors import Refusal
+from shared.launch.flow import Finished, SmartFlow
+from shared.launch.jar import Jar
+from shared.launch.outcomes import Outcomes
+from shared.launch.visit import Visits
+from shared.meeting import Rooms
+from shared.outbound import Outbound
+from shared.pages import Pages
+from shared.sealing import Pseudonyms, Sealer
+from shared.settings import Settings
+from shared.store import Stores
+from shared.visit.policy import window
+from shared.web import Cookie, Request, Response, html, redirect
+
+RESUMES = 4
+# Fetch Metadata destinations that mean: inside somebody else's page.
+_FRAMES = frozenset({"iframe", "frame", "embed", "object"})
+
+_FRAME_TITLE = "Your visit opens in its own window"
+_FRAME_TEXT = "A video visit needs the whole window, so that the camera and the microphone work."
+
+
+class DoorServices(Protocol):
+    """What both doors need of the wired services."""
+
+    @property
+    def settings(self) -> Settings: ...  # noqa: D102
+    @property
+    def clock(self) -> Clock: ...  # noqa: D102
+    @property
+    def entropy(self) -> Entropy: ...  # noqa: D102
+    @property
+    def sealer(self) -> Sealer: ...  # noqa: D102
+    @property
+    def pseudonyms(self) -> Pseudonyms: ...  # noqa: D102
+    @property
+    def outbound(self) -> Outbound: ...  # noqa: D102
+    @property
+    def stores(self) -> Stores: ...  # noqa: D102
+    @property
+    def flow(self) -> SmartFlow: ...  # noqa: D102
+    @property
+    def rooms(self) -> Rooms: ...  # noqa: D102
+    @property
+    def pages(self) -> Pages: ...  # noqa: D102
+
+
+class Door:
+    """One side's share of the way; the side's own package says what happens with a finished launch."""
+
+    def __init__(self, side: Literal["provider", "patient"], services: DoorServices) -> None:
+        self.side: Literal["provider", "patient"] = side
+        self._services = services
+        self._flow = services.flow
+        self._resume = Jar(services.sealer, services.clock, "resume", RESUMES)
+        self.outcomes = Outcomes(services.stores, services.clock)
+        self.visits = Visits(services.outbound, services.stores, services.pseudonyms)
+
+    @property
+    def callback_uri(self) -> str:
+        """The redirect URI that the analyst registers for this door's client."""
+        return f"{self._services.settings.public_url}/launch/{self.side}/callback"
+
+    def launch(self, request: Request, opens: frozenset[str]) -> Response:
+        """Leg 1. ``opens``: the values of the query's ``open`` that this door knows; others mean the meeting."""
+        approved = self.approved(request.route.get("connection", ""))
+        iss, launch = request.query.get("iss", ""), request.query.get("launch", "")
+        with self.outcomes.watched(approved.connection.id, self.side):
+            self._flow.admit(approved, iss, launch)
+            if request.header("sec-fetch-dest") in _FRAMES:
+                return self._framed(request)
+            opening = request.query.get("open", "")
+            extra: Mapping[str, str] = {"open": opening} if opening in opens else {}
+            return self._flow.begin(request, approved, self.side, iss, launch, self.callback_uri, extra=extra)
+
+    def callback(self, request: Request, arrive: Callable[[Request, Finished], Response]) -> Response:
+        """Leg 2: a flow's answer becomes ``arrive``'s response; one that was answered before is repeated."""
+        if not self._flow.pending(request):
+            repeated = self.resumed(request, request.query.get("state", ""))
+            if repeated is not None:
+                return repeated
+        taken = self._flow.take(request, self.callback_uri)
+
+        def first() -> Response:
+            with self.outcomes.watched(taken.connection_id, self.side, taken.clear):
+                finished = self._flow.complete(request, taken)
+                return arrive(request, finished).with_cookies(taken.clear)
+
+        return self._flow.once.answer(taken.state, first)
+
+    def approved(self, connection: str) -> Approved:
+        """The approved revision; Refusal connection-unknown or connection-not-approved."""
+        rows = self._services.stores.of(connection).connections
+        approved = rows.approved(connection)
+        if approved is None:
+            raise Refusal("connection-unknown" if rows.get(connection) is None else "connection-not-approved")
+        return approved
+
+    def in_time(self, context: VisitContext, policy: Policy) -> None:
+        """Whether the visit may be entered now; Refusal too-early or too-late."""
+        state = window(
+            context.starts,
+            context.ends,
+            self._services.clock.now(),
+            enforced=policy.window,
+            opens_before=policy.opens_before,
+            closes_after=policy.closes_after,
+        ).state
+        if state != "open":
+            raise Refusal(f"too-{state}")
+
+    def resumed(self, request: Request, label: str) -> Response | None:
+        """The redirect that this browser got before under this label, if it did."""
+        url = self._resume.find(request, label) if label else None
+        return redirect(url) if isinstance(url, str) else None
+
+    def resume(self, request: Request, label: str, url: str) -> tuple[Cookie, ...]:
+        """The cookies that make ``resumed`` answer ``url`` from now on."""
+        return self._resume.put(request, label, url)
+
+    def _framed(self, request: Request) -> Response:
+        """A page inside the EHR's frame with one link to ourselves: the launch value is still unused."""
+        kept = {name: request.query[name] for name in ("iss", "launch", "open") if name in request.query}
+        href = f"{request.path}?{urlencode(kept)}"
+        page = self._services.pages.render(
+            "framed.html", request, href=href, title=_FRAME_TITLE, text=_FRAME_TEXT
+        )
+        # Any page may frame this one: it sets no cookie, and its one link leads to a launch that checks all
+        # again.
+        policy = content_security_policy(frame_ancestors=("*",))
+        return html(page).with_headers(Content_Security_Policy=policy)

@@ -1,0 +1,92 @@
+"""Makes the visit's meeting and guards it, in the name of whoever can; written down once, and only when guarded."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shared.errors import OutsideError, Refusal, StatusRefused
+from shared.graph.meetings import OnlineMeeting, OnlineMeetings
+from shared.graph.service import GraphRefused
+from shared.meeting.opening import Opening
+from shared.meeting.organizers import following
+from shared.store.visits import Visit
+
+log = logging.getLogger("antesala.meeting")
+
+# Answers that are about this organizer: no policy or licence, unknown, or this month's meetings used up.
+_ORGANIZER_STATUSES = frozenset({403, 404, 429})
+
+
+class Guarding:
+    """``createOrGet``, then the PATCH of what it ignores; both are idempotent, so every launch may run them."""
+
+    def __init__(self, meetings: OnlineMeetings) -> None:
+        self._meetings = meetings
+
+    def guarded(self, opening: Opening, visit: Visit) -> Visit:
+        """The row with its meeting; tries one organizer after the other while none is written down.
+
+        Refusal ``access-policy-missing`` or ``meeting-unavailable``.
+        """
+        failures: dict[str, OutsideError] = {}
+        while not visit.policy_applied:
+            try:
+                meeting = self._meeting(opening, visit.organizer)
+            except OutsideError as failure:
+                failures[visit.organizer] = failure
+                visit = _succeeded(opening, failures, failure)
+            else:
+                return _written(opening, visit, meeting)
+        return visit
+
+    def _meeting(self, opening: Opening, organizer: str) -> OnlineMeeting:
+        context, tenant = opening.context, opening.tenant
+        policy = opening.approved.revision.policy
+        meeting = self._meetings.create_or_get(
+            tenant, organizer, context.visit_key, context.starts, context.ends
+        )
+        self._meetings.apply(tenant, organizer, meeting, policy, context.starts, context.ends)
+        return meeting
+
+
+def _written(opening: Opening, made_for: Visit, meeting: OnlineMeeting) -> Visit:
+    """Whoever writes first decides, with the organizer that the meeting was really made for."""
+
+    def write(visit: Visit) -> Visit | None:
+        if visit.policy_applied:
+            return None
+        return replace(
+            visit,
+            organizer=made_for.organizer,
+            organizer_from=made_for.organizer_from,
+            meeting_id=meeting.id,
+            join_url=meeting.join_url,
+            policy_applied=True,
+        )
+
+    return opening.store.visits.change(*opening.name, write)
+
+
+def _succeeded(opening: Opening, failures: Mapping[str, OutsideError], last: OutsideError) -> Visit:
+    """The row with the next organizer, or with what another launch made of it meanwhile; Refusal without one."""
+    tried = frozenset(failures)
+    successor = following(opening.organizers, tried)
+    if successor is None or not (isinstance(last, StatusRefused) and last.status in _ORGANIZER_STATUSES):
+        raise _refusal(failures) from last
+
+    def succeed(visit: Visit) -> Visit | None:
+        if visit.policy_applied or visit.organizer not in tried:
+            return None
+        return replace(visit, organizer=successor.oid, organizer_from=successor.source)
+
+    log.warning("organizer replaced", extra={"connection": opening.context.connection, "failure": str(last)})
+    return opening.store.visits.change(*opening.name, succeed)
+
+
+def _refusal(failures: Mapping[str, OutsideError]) -> Refusal:
+    """Why there is no meeting: the access policy if Teams named it for anybody, else Graph's last words."""
+    missing = any(
+        isinstance(failure, GraphRefused) and failure.policy_missing for failure in failures.values()
+    )
+    detail = "; ".join(str(failure) for failure in failures.values())
+    return Refusal("access-policy-missing" if missing else "meeting-unavailable", detail)

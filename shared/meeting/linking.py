@@ -1,0 +1,136 @@
+"""What a launch fetches side by side once the meeting stands: the subscription to call events, and the patient's link.
+
+The subscription must exist before anybody is sent to Teams, because Graph reports only calls that begin after it; but
+a visit does not wait longer than its budget for it.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from shared.clock import Clock, timestamp
+from shared.context import ContextSeal
+from shared.errors import AntesalaError, OutsideError
+from shared.graph.meetings import OnlineMeetings
+from shared.graph.subscriptions import Subscription, Subscriptions, client_state, until
+from shared.meeting.opening import Opening
+from shared.sealing import Pseudonyms
+from shared.store.visits import Visit
+
+log = logging.getLogger("antesala.meeting")
+
+_LINK_SECONDS = 6.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What this launch learned; ``live`` is ``unknown`` where it had no need to ask."""
+
+    live: Literal["unknown", "live", "live-unavailable"] = "unknown"
+    subscription: Subscription | None = None
+    patient_url: str = ""
+
+    def onto(self, visit: Visit) -> Visit:
+        """The row with what it did not know yet; what another launch wrote first stays."""
+        if self.subscription is not None and not visit.subscription_id:
+            expires = timestamp(self.subscription.expires)
+            visit = replace(visit, subscription_id=self.subscription.id, subscription_expires=expires)
+        return replace(
+            visit,
+            live=self.live if visit.live == "unknown" else visit.live,
+            patient_url=visit.patient_url or self.patient_url,
+        )
+
+
+class Linking:
+    """Owns the threads for calls that run side by side."""
+
+    def __init__(
+        self,
+        meetings: OnlineMeetings,
+        subscriptions: Subscriptions,
+        contexts: ContextSeal,
+        pseudonyms: Pseudonyms,
+        clock: Clock,
+        budget: float,
+        threads: int,
+    ) -> None:
+        self._meetings = meetings
+        self._subscriptions = subscriptions
+        self._contexts = contexts
+        self._pseudonyms = pseudonyms
+        self._clock = clock
+        self._budget = budget
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def find(self, opening: Opening, visit: Visit) -> Found:
+        """Asks only for what the row lacks. A clinician does not wait for the patient's link, nor the reverse."""
+        for_patient = opening.launcher.side == "patient"
+        subscribing = self._start(self._subscription, opening, visit) if visit.live == "unknown" else None
+        linking = None
+        if not visit.patient_url and (for_patient or subscribing is not None):
+            linking = self._start(self._patient_link, opening, visit)
+        found = self._in_time(opening, subscribing) if subscribing is not None else Found()
+        return replace(found, patient_url=_link(linking, _LINK_SECONDS if for_patient else 0.0))
+
+    def close(self) -> None:
+        """Ends the threads, after what they are doing."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
+
+    def _start[**P, T](self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rooms")
+            return self._pool.submit(call, *args, **kwargs)
+
+    def _subscription(self, opening: Opening, visit: Visit) -> Subscription | None:
+        return self._subscriptions.create(
+            opening.tenant,
+            visit.join_url,
+            self._contexts.seal(opening.context),
+            client_state(self._pseudonyms, *opening.name),
+            until(self._clock.now(), opening.context.ends),
+        )
+
+    def _patient_link(self, opening: Opening, visit: Visit) -> str | None:
+        return self._meetings.virtual_join_url(opening.tenant, visit.organizer, visit.meeting_id)
+
+    def _in_time(self, opening: Opening, subscribing: "Future[Subscription | None]") -> Found:
+        """What became of the subscription within the budget; no id but ``live``: another launch has made it."""
+        extra = {"connection": opening.context.connection}
+        try:
+            return Found("live", subscribing.result(timeout=self._budget))
+        except TimeoutError:
+            subscribing.add_done_callback(lambda late: _write_late(opening, late))
+            log.warning("subscription late", extra=extra)
+        except OutsideError as failure:
+            log.warning("subscription failed", extra={**extra, "failure": str(failure)})
+        return Found("live-unavailable")
+
+
+def _write_late(opening: Opening, subscribing: "Future[Subscription | None]") -> None:
+    """Writes down a subscription that came after its launch had gone on; ``tend`` would find it, only later."""
+    try:
+        found = Found("live-unavailable", subscribing.result())
+        opening.store.visits.change(*opening.name, found.onto)
+    except AntesalaError:
+        log.warning("late subscription lost", extra={"connection": opening.context.connection}, exc_info=True)
+
+
+def _link(linking: "Future[str | None] | None", seconds: float) -> str:
+    """The patient's link if it came in time; without one the patient takes the meeting's own, the same room."""
+    if linking is None:
+        return ""
+    try:
+        return linking.result(timeout=seconds) or ""
+    except (TimeoutError, OutsideError) as failure:
+        log.info("no virtual appointment link", extra={"failure": type(failure).__name__})
+        return ""

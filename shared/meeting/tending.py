@@ -1,0 +1,78 @@
+"""Queues ``tend`` once per visit: the durable home of what the EHR needs to recognise the visit (design section 6)."""
+
+import json
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.clock import Clock, parse_timestamp, timestamp
+from shared.context import ContextSeal
+from shared.errors import OutsideError
+from shared.meeting.opening import Opening
+from shared.sealing import Sealer
+from shared.store.visits import Visit
+
+log = logging.getLogger("antesala.meeting")
+
+DELAY_SECONDS = 60.0
+# A launch that made the row and has not said so for this long is dead; the next one queues tend in its place.
+_DEAD_AFTER = timedelta(seconds=30)
+
+
+class Tending:
+    """The first ``tend`` message of every visit; ``tend`` itself queues its next ones."""
+
+    def __init__(self, contexts: ContextSeal, sealer: Sealer, clock: Clock) -> None:
+        self._contexts = contexts
+        self._sealer = sealer
+        self._clock = clock
+
+    def ensure(self, opening: Opening, visit: Visit, fresh: bool) -> bool | None:
+        """Queues ``tend`` if that falls to this launch. The answer belongs into the row's ``tended``; None: leave it.
+
+        ``fresh``: this launch made (or reopened) the row.
+        """
+        if fresh:
+            return self._queue(opening)
+        if visit.tended or self._clock.now() - parse_timestamp(visit.created_at) < _DEAD_AFTER:
+            return None
+        return self._queue(opening) if self._claimed(opening) else None
+
+    def _claimed(self, opening: Opening) -> bool:
+        won = False
+
+        def claim(row: Visit) -> Visit | None:
+            nonlocal won
+            won = not row.tended
+            return replace(row, tended=True) if won else None
+
+        opening.store.visits.change(*opening.name, claim)
+        return won
+
+    def _queue(self, opening: Opening) -> bool:
+        """False when the queue does not take it: the visit starts all the same, and the next launch tries again."""
+        try:
+            opening.store.queue("tend").send(self._message(opening), delay=DELAY_SECONDS)
+        except OutsideError:
+            connection, visit = opening.name
+            log.exception("tend not queued", extra={"connection": connection, "visit": visit})
+            return False
+        return True
+
+    def _message(self, opening: Opening) -> str:
+        """The queue's text; what is sealed names the visit, never a person.
+
+        Its members: ``c`` the visit's sealed context, ``connection``, ``visit`` (its key), ``starts`` and ``ends``
+        (empty where unknown), ``at`` (now).
+        """
+        context = opening.context
+        sealed = {
+            "c": self._contexts.seal(context),
+            "connection": context.connection,
+            "visit": context.visit_key,
+            "starts": timestamp(context.starts) if context.starts else "",
+            "ends": timestamp(context.ends) if context.ends else "",
+            "at": timestamp(self._clock.now()),
+        }
+        message = {"v": 1, "kind": "tend", "sealed": self._sealer.seal("message", sealed)}
+        return json.dumps(message, separators=(",", ":"))

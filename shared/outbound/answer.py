@@ -1,0 +1,53 @@
+"""What came back from outside, as plain values."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from shared.errors import AnswerRefused
+
+_LONGEST_WAIT = 86_400.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer, whatever its status. Header names are lower case; ``received_at`` by our clock."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    received_at: datetime | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a success (2xx)."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON; AnswerRefused when it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            pass
+        raise AnswerRefused("the answer is not JSON")
+
+    def retry_after(self) -> float | None:
+        """Seconds that the service asks us to wait (RFC 9110 10.2.3), at most a day; None when it does not say."""
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdecimal():
+            return min(float(text[:9]), _LONGEST_WAIT)
+        moment = _http_date(text)
+        if moment is None or self.received_at is None:
+            return None
+        return min(max(0.0, (moment - self.received_at).total_seconds()), _LONGEST_WAIT)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

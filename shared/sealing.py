@@ -1,0 +1,143 @@
+"""Values that leave our hands and come back: sealed, or turned into a keyed pseudonym.
+
+* Sealed means encrypted and authenticated (Fernet: AES-128-CBC and HMAC-SHA256), under a subkey per purpose (HKDF,
+  RFC 5869), so that what was sealed for one purpose never opens for another.
+* Keys are lists, oldest first: the newest seals, all open. A key is retired when its longest lifetime has passed.
+* A purpose has one lifetime, counted from the moment of sealing by the reader's own table.
+* A sealed text is base64url without padding: fit for cookies, paths and queries as it is.
+"""
+
+import base64
+import hmac
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from shared.clock import Clock
+from shared.errors import SealBroken, SealExpired
+
+LIFETIMES: Mapping[str, int] = {
+    "flow": 600,
+    "signin": 600,
+    "handoff": 600,
+    "pending": 600,
+    "ticket": 3_600,
+    "device-test": 3_600,
+    "resume": 14_400,
+    "session": 28_800,
+    "view": 43_200,
+    "last-opened": 2_592_000,
+    "context": 7_776_000,
+    "message": 7_776_000,
+    "person": 7_776_000,
+}
+"""Seconds for which a sealed text opens, by purpose."""
+
+_TEXT = re.compile(r"[A-Za-z0-9_-]+")
+_SKEW = timedelta(minutes=1)
+
+
+class Sealer:
+    """Seals JSON values and opens them again."""
+
+    def __init__(self, keys: list[bytes], clock: Clock, lifetimes: Mapping[str, int] = LIFETIMES) -> None:
+        """``keys``: 32 random bytes each, oldest first."""
+        self._keys = _usable(keys)
+        self._clock = clock
+        self._lifetimes = lifetimes
+        self._fernets: dict[str, MultiFernet] = {}
+
+    def seal(self, purpose: str, value: Any) -> str:
+        """The value as a text that only ``open`` with the same purpose reads; KeyError for an unknown purpose."""
+        now = int(self._clock.now().timestamp())
+        token = self._fernet(purpose).encrypt_at_time(_packed(value), now)
+        return token.rstrip(b"=").decode()
+
+    def open(self, purpose: str, token: str) -> Any:
+        """The value that was sealed; SealExpired says for how long it is too late, SealBroken is everything else."""
+        if not isinstance(token, str) or not _TEXT.fullmatch(token):
+            raise SealBroken(f"{purpose}: not a sealed text")
+        padded = token.encode() + b"=" * (-len(token) % 4)
+        fernet = self._fernet(purpose)
+        try:
+            content = fernet.decrypt(padded)
+            sealed_at = fernet.extract_timestamp(padded)
+        except InvalidToken:
+            raise SealBroken(f"{purpose}: not ours, changed, or sealed for another purpose") from None
+        age = self._clock.now().timestamp() - sealed_at
+        if age > self._lifetimes[purpose]:
+            raise SealExpired(f"{purpose}: expired {int(age - self._lifetimes[purpose])} s ago")
+        if age < -_SKEW.total_seconds():
+            raise SealBroken(f"{purpose}: sealed {int(-age)} s in the future")
+        return _unpacked(content)
+
+    def _fernet(self, purpose: str) -> MultiFernet:
+        fernet = self._fernets.get(purpose)
+        if fernet is None:
+            if purpose not in self._lifetimes:
+                raise KeyError(purpose)
+            newest_first = [_subkey(key, purpose) for key in reversed(self._keys)]
+            fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in newest_first])
+            self._fernets[purpose] = fernet
+        return fernet
+
+
+class Pseudonyms:
+    """Names that tell nothing and cannot be guessed: keyed HMAC-SHA256 as 43 base64url characters."""
+
+    def __init__(self, keys: list[bytes]) -> None:
+        """``keys``: 32 random bytes each, oldest first."""
+        self._newest_first = tuple(reversed(_usable(keys)))
+
+    def visit_keys(self, connection: str, kind: str, visit_id: str) -> tuple[str, ...]:
+        """How this visit may be named at rest: by the newest key first, then by every older one."""
+        return self._all("visit", connection, kind, visit_id)
+
+    def keyed(self, purpose: str, value: str) -> str:
+        """The value's pseudonym for a purpose, under the newest key."""
+        return _mac(self._newest_first[0], "keyed", purpose, value)
+
+    def matches(self, purpose: str, value: str, mac: str) -> bool:
+        """Whether ``mac`` is the value's pseudonym under any key; takes the same time whatever the answer."""
+        given = mac.encode("utf-8", "surrogatepass")
+        found = [hmac.compare_digest(own.encode(), given) for own in self._all("keyed", purpose, value)]
+        return any(found)
+
+    def _all(self, *parts: str) -> tuple[str, ...]:
+        return tuple(_mac(key, *parts) for key in self._newest_first)
+
+
+def _mac(key: bytes, *parts: str) -> str:
+    # A JSON list, because joined texts could be divided differently: ("ab", "c") is not ("a", "bc").
+    text = json.dumps(["antesala", *parts], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(hmac.digest(key, text, "sha256")).rstrip(b"=").decode()
+
+
+def _subkey(key: bytes, purpose: str) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=b"antesala/" + purpose.encode()).derive(key)
+
+
+def _packed(value: Any) -> bytes:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    # Raw deflate: the header and checksum of zlib would cost six bytes that Fernet's HMAC makes needless.
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    small = compressor.compress(text) + compressor.flush()
+    return b"z" + small if len(small) < len(text) else b"j" + text
+
+
+def _unpacked(content: bytes) -> Any:
+    text = zlib.decompress(content[1:], -15) if content[:1] == b"z" else content[1:]
+    return json.loads(text)
+
+
+def _usable(keys: list[bytes]) -> tuple[bytes, ...]:
+    if not keys or any(len(key) != 32 for key in keys):
+        raise ValueError("at least one key is needed, and each must have 32 bytes")
+    return tuple(keys)

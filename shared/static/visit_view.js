@@ -1,0 +1,54 @@
+// The live view: asks for the state every three seconds and shows it as text. Nothing is kept in the browser.
+const root = document.querySelector("[data-visit-view]");
+const list = root.querySelector("[data-people]");
+const notice = root.querySelector("[data-notice]");
+const words = root.dataset;
+const PAUSE = 3000;
+let shown = "";
+
+function say(text) {
+  notice.hidden = !text;
+  if (notice.textContent !== text) notice.textContent = text;
+}
+
+function label(person) {
+  if (person.role === "staff") return person.name || words.staff;
+  return person.role === "patient" ? words.patient : `${words.guest} ${person.number}`;
+}
+
+function line(person) {
+  const item = document.createElement("li");
+  const who = document.createElement("strong");
+  who.textContent = label(person);
+  const since = new Date(person.since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  item.dataset.presence = person.presence;
+  item.append(who, ` ${words[person.presence]} ${words.since} ${since}`);
+  return item;
+}
+
+function show(state) {
+  say(state.live === "live-unavailable" ? words.unavailable : "");
+  const text = JSON.stringify(state.people);
+  // Unchanged people are left alone, so that a screen reader does not read them every three seconds.
+  if (text === shown) return;
+  shown = text;
+  const nobody = document.createElement("li");
+  nobody.textContent = words.nobody;
+  list.replaceChildren(...(state.people.length ? state.people.map(line) : [nobody]));
+}
+
+async function refresh() {
+  let pause = PAUSE;
+  try {
+    const answer = await fetch(words.visitView, { headers: { Accept: "application/json" }, cache: "no-store" });
+    if (answer.status === 404 || answer.status === 400) return say(words.closed);
+    if (!answer.ok) throw new Error(String(answer.status));
+    show(await answer.json());
+  } catch {
+    say(words.lost);
+    pause = 3 * PAUSE;
+  }
+  setTimeout(refresh, document.hidden ? 2 * pause : pause);
+}
+
+refresh();

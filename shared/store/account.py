@@ -1,0 +1,66 @@
+"""A region's storage account: clients for its tables and queues over one pool of connections."""
+
+import logging
+from typing import Any
+
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+from azure.data.tables import TableClient
+from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+from requests.adapters import HTTPAdapter
+
+from shared.credential import managed_identity
+from shared.settings import Storage
+
+POOLED = 64
+# A launch waits for storage: better a clear page after some seconds than the SDK's patience of minutes.
+_OPTIONS: dict[str, Any] = {
+    "retry_total": 2,
+    "retry_connect": 2,
+    "retry_read": 2,
+    "retry_status": 2,
+    "retry_backoff_factor": 0.1,
+}
+
+# At level INFO it writes every request's address, which holds the keys of rows, into the log.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
+
+class Account:
+    """One storage account, by connection string (sandbox) or by the app's identity."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        session = requests.Session()
+        session.trust_env = False
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(pool_maxsize=POOLED))
+        transport = RequestsTransport(
+            session=session,
+            session_owner=False,
+            use_env_settings=False,
+            connection_timeout=3,
+            read_timeout=5,
+        )
+        self._options = {**_OPTIONS, "transport": transport}
+
+    def table(self, name: str) -> TableClient:
+        """A client of the table; asks nothing of the service yet."""
+        if self._storage.connection_string:
+            return TableClient.from_connection_string(
+                self._storage.connection_string, name, **self._options
+            )
+        credential = managed_identity(self._storage.client_id)
+        return TableClient(self._storage.table_url, name, credential=credential, **self._options)
+
+    def queue(self, name: str) -> QueueClient:
+        """A client of the queue, whose messages travel as base64, as the Functions host expects them."""
+        options = {
+            **self._options,
+            "message_encode_policy": TextBase64EncodePolicy(),
+            "message_decode_policy": TextBase64DecodePolicy(),
+        }
+        if self._storage.connection_string:
+            return QueueClient.from_connection_string(self._storage.connection_string, name, **options)
+        credential = managed_identity(self._storage.client_id)
+        return QueueClient(self._storage.queue_url, name, credential=credential, **options)

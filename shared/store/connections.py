@@ -1,0 +1,113 @@
+"""Connections and their revisions, one partition a connection, so that what belongs together is written together.
+
+Rows: ``head`` (what never changes, and which revision is approved), ``revision-0001`` and so on, and ``approved``: both
+documents in one row, because a launch reads it every time. The index by organization is a partition of its own; a
+row there without a connection behind it (a creation cut short) means nothing.
+"""
+
+import logging
+from collections.abc import Iterator
+
+from shared.connection import Approved, Connection, Region, Revision
+from shared.store.table import ChangedMeanwhile, Row, Table, Write, key_text, packed, unpacked
+
+_HEAD = "head"
+_APPROVED = "approved"
+_log = logging.getLogger(__name__)
+
+
+class Connections:
+    """The connections of one region."""
+
+    def __init__(self, table: Table, region: Region) -> None:
+        self._table = table
+        self._region = region
+
+    def create(self, connection: Connection, revision: Revision) -> None:
+        """Writes a new connection with its first revision; ChangedMeanwhile if the id is taken."""
+        if connection.region != self._region or revision.connection != connection.id:
+            raise ValueError("a connection belongs to the region that its id names, a revision to its connection")
+        self._table.insert(_index(connection.tenant), connection.id, {})
+        self._table.batch([_write_head(connection), _write_revision(revision)])
+
+    def get(self, connection_id: str) -> Connection | None:
+        """The connection, or None."""
+        row = self._table.get(connection_id, _HEAD)
+        return self._connection(row) if row is not None else None
+
+    def revision(self, connection_id: str, number: int) -> Revision | None:
+        """One of its revisions, or None."""
+        row = self._table.get(connection_id, _revision_key(number))
+        return Revision.from_document(unpacked(row), row.etag) if row is not None else None
+
+    def revisions(self, connection_id: str) -> list[Revision]:
+        """All of its revisions, oldest first."""
+        rows = self._table.rows(connection_id, "revision-", "revision.")
+        return [Revision.from_document(unpacked(row), row.etag) for row in rows]
+
+    def approved(self, connection_id: str) -> Approved | None:
+        """What launches work with, in one read; None as long as nothing is approved. Its parts have no ETags."""
+        row = self._table.get(connection_id, _APPROVED)
+        if row is None:
+            return None
+        connection = self._connection(row)
+        if connection is None:
+            return None
+        return Approved(connection, Revision.from_document(unpacked(row, "revision")))
+
+    def save(self, connection: Connection | None, revision: Revision, *, publish: bool = False) -> None:
+        """Writes the revision, and the connection if given, all or nothing, each under the ETag it was read with.
+
+        A revision without ETag is a new one. ``publish``: launches use this revision from now on. ChangedMeanwhile
+        if somebody else was first.
+        """
+        writes = [_write_revision(revision)]
+        if connection is not None:
+            writes.append(_write_head(connection))
+        if publish:
+            if connection is None:
+                raise ValueError("publishing changes the connection, too")
+            documents = {**packed(connection.document()), **packed(revision.document(), "revision")}
+            writes.append(Write("upsert", connection.id, _APPROVED, documents))
+        self._table.batch(writes)
+
+    def of_tenant(self, tenant: str) -> list[Connection]:
+        """The organization's connections in this region, by id."""
+        return list(self._of_tenant(tenant))
+
+    def _of_tenant(self, tenant: str) -> Iterator[Connection]:
+        for row in self._table.rows(_index(tenant), keys_only=True):
+            connection = self.get(row.rk)
+            if connection is not None and connection.tenant == tenant:
+                yield connection
+
+    def _connection(self, row: Row) -> Connection | None:
+        connection = Connection.from_document(unpacked(row), row.etag)
+        if connection.region == self._region and connection.id == row.pk:
+            return connection
+        # A row that was copied into another region's account must not be served from there.
+        _log.error("a connection's row lies in the wrong region", extra={"connection": row.pk})
+        return None
+
+
+def _index(tenant: str) -> str:
+    return f"tenant-{key_text(tenant)}"
+
+
+def _revision_key(number: int) -> str:
+    return f"revision-{number:04d}"
+
+
+def _write_head(connection: Connection) -> Write:
+    kind = "replace" if connection.etag else "insert"
+    return Write(kind, connection.id, _HEAD, packed(connection.document()), connection.etag)  # type: ignore[arg-type]
+
+
+def _write_revision(revision: Revision) -> Write:
+    key, values = _revision_key(revision.number), packed(revision.document())
+    if revision.etag:
+        return Write("replace", revision.connection, key, values, revision.etag)
+    return Write("insert", revision.connection, key, values)
+
+
+__all__ = ["ChangedMeanwhile", "Connections"]

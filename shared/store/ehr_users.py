@@ -1,0 +1,81 @@
+"""Which EHR user ID belongs to which Microsoft 365 account: the only datum of an EHR that is kept.
+
+Two rows a link, written and deleted together: by EHR user ID, and by account.
+"""
+
+from dataclasses import dataclass, field
+
+from shared.store.table import ChangedMeanwhile, Row, Table, Write, after, key_text
+
+_USER = "user-"
+_PERSON = "person-"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link. ``oid``: the account's object id in Entra; ``sub_mac``: keyed HMAC of the id_token's ``sub``."""
+
+    connection: str
+    ehr_user: str
+    oid: str
+    sub_mac: str
+    linked_at: str
+    etag: str = field(default="", compare=False, repr=False)
+
+
+class EhrUsers:
+    """The links of one region's connections."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, connection: str, ehr_user: str) -> Link | None:
+        """The link of an EHR user, or None."""
+        row = self._table.get(connection, _USER + key_text(ehr_user))
+        return _link(row) if row is not None else None
+
+    def link(self, link: Link) -> bool:
+        """Keeps a link; False when the EHR user has one already, whosever it is."""
+        values = {
+            "ehr_user": link.ehr_user,
+            "oid": link.oid,
+            "sub_mac": link.sub_mac,
+            "linked_at": link.linked_at,
+        }
+        by_user = Write("insert", link.connection, _USER + key_text(link.ehr_user), values)
+        # Only the row by EHR user decides; one left over on the other side must not block a new link.
+        by_person = Write("upsert", link.connection, _reverse(link.oid, link.ehr_user), {"ehr_user": link.ehr_user})
+        try:
+            self._table.batch([by_user, by_person])
+        except ChangedMeanwhile:
+            return False
+        return True
+
+    def unlink(self, connection: str, ehr_user: str) -> bool:
+        """Forgets the link; False when there was none. ChangedMeanwhile when it was linked anew meanwhile."""
+        link = self.get(connection, ehr_user)
+        if link is None:
+            return False
+        reverse = _reverse(link.oid, ehr_user)
+        writes = [Write("delete", connection, _USER + key_text(ehr_user), etag=link.etag)]
+        if (row := self._table.get(connection, reverse)) is not None:
+            writes.append(Write("delete", connection, reverse, etag=row.etag))
+        self._table.batch(writes)
+        return True
+
+    def list(self, connection: str, limit: int = 1_000) -> list[Link]:
+        """The connection's links, in the order of their keys."""
+        return [_link(row) for row in self._table.rows(connection, _USER, after(_USER), limit)]
+
+    def of_person(self, connection: str, oid: str) -> "list[str]":
+        """The EHR user IDs that are linked to an account."""
+        prefix = _reverse(oid, "")
+        return [str(row["ehr_user"]) for row in self._table.rows(connection, prefix, after(prefix))]
+
+
+def _reverse(oid: str, ehr_user: str) -> str:
+    return f"{_PERSON}{key_text(oid)}~{key_text(ehr_user) if ehr_user else ''}"
+
+
+def _link(row: Row) -> Link:
+    return Link(row.pk, row["ehr_user"], row["oid"], row["sub_mac"], row["linked_at"], row.etag)

@@ -1,0 +1,46 @@
+"""The last launches of each connection by reason code, without identities: what an administrator looks at first."""
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.clock import parse_timestamp
+from shared.connection import Side
+from shared.store.log import TimeLog
+from shared.store.table import Table
+
+KEPT = 500
+KEPT_FOR = timedelta(days=30)
+_TRIM_EVERY = 50
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch: how it ended (``ok`` or a reason code), at which door, when."""
+
+    code: str
+    side: Side
+    at: str
+
+
+class Launches:
+    """The launches of one region's connections; about 500 a connection, at most 30 days."""
+
+    def __init__(self, table: Table) -> None:
+        self._log = TimeLog(table)
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def record(self, connection: str, code: str, side: Side, at: str) -> None:
+        """Adds a launch, and now and then deletes what is too much or too old. ``at``: RFC 3339."""
+        moment = parse_timestamp(at)
+        self._log.add(connection, moment, {"code": code, "side": side, "at": at})
+        with self._lock:
+            self._count += 1
+            due = self._count % _TRIM_EVERY == 1
+        if due:
+            self._log.trim(connection, KEPT, moment - KEPT_FOR)
+
+    def recent(self, connection: str, limit: int = 50) -> list[Launch]:
+        """The newest launches, newest first."""
+        return [Launch(row["code"], row["side"], row["at"]) for row in self._log.newest(connection, limit)]

@@ -1,0 +1,118 @@
+"""Which account a connection's data lies in, and the rooms inside."""
+
+import re
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.clock import Clock, Entropy, SystemEntropy
+from shared.connection import CONNECTION_ID, Region, region_of
+from shared.errors import Refusal
+from shared.settings import Settings, Storage
+from shared.store.account import Account
+from shared.store.audit import Audit
+from shared.store.connections import Connections
+from shared.store.ehr_users import EhrUsers
+from shared.store.launches import Launches
+from shared.store.queues import Queue
+from shared.store.table import Table
+from shared.store.visits import Visits
+
+if TYPE_CHECKING:
+    from shared.store.dead_letters import DeadLetters
+    from shared.store.operations import Operations
+
+_CONNECTION_ID = re.compile(CONNECTION_ID)
+
+
+class RegionStore:
+    """Everything that one region keeps; each room is opened when it is first needed."""
+
+    def __init__(self, name: Region, storage: Storage, clock: Clock, entropy: Entropy) -> None:
+        self.name = name
+        self._account = Account(storage)
+        self._clock = clock
+        self._entropy = entropy
+        self._queues: dict[str, Queue] = {}
+        self._lock = threading.Lock()
+
+    @cached_property
+    def connections(self) -> Connections:
+        """Configuration."""
+        return Connections(self.table("Connections"), self.name)
+
+    @cached_property
+    def ehr_users(self) -> EhrUsers:
+        """Links between EHR users and Microsoft 365 accounts."""
+        return EhrUsers(self.table("EhrUsers"))
+
+    @cached_property
+    def visits(self) -> Visits:
+        """Visits."""
+        return Visits(self.table("Visits"), self._entropy)
+
+    @cached_property
+    def launches(self) -> Launches:
+        """Recent launches by reason code."""
+        return Launches(self.table("Launches"))
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Who changed what."""
+        return Audit(self.table("Audit"))
+
+    @cached_property
+    def operations(self) -> "Operations":
+        """What was told to EHRs."""
+        from shared.store.operations import Operations
+
+        return Operations(self.table("Operations"), self._clock)
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        """What could not be told to an EHR, and why."""
+        from shared.store.dead_letters import DeadLetters
+
+        return DeadLetters(self.table("DeadLetters"), self._clock)
+
+    def queue(self, name: str) -> Queue:
+        """One of the region's queues."""
+        with self._lock:
+            if name not in self._queues:
+                self._queues[name] = Queue(self._account.queue(name))
+            return self._queues[name]
+
+    def table(self, name: str) -> Table:
+        """One of the region's tables, for a room of this package."""
+        return Table(self._account.table(name))
+
+
+class Stores:
+    """The regions of this app."""
+
+    def __init__(self, settings: Settings, clock: Clock, entropy: Entropy | None = None) -> None:
+        """``entropy`` spreads the tries of those who write one row at the same time."""
+        self._regions = {
+            region: RegionStore(region, settings.storage[region], clock, entropy or SystemEntropy())
+            for region in settings.regions
+        }
+
+    def region(self, name: str) -> RegionStore:
+        """The store of a region by name; KeyError for one that this app does not serve."""
+        for region, store in self._regions.items():
+            if region == name:
+                return store
+        raise KeyError(name)
+
+    def of(self, connection_id: str) -> RegionStore:
+        """The store that a connection's id names; Refusal ``connection-unknown`` for an id that names none of ours."""
+        if not _CONNECTION_ID.fullmatch(connection_id):
+            raise Refusal("connection-unknown", "not a connection's id")
+        store = self._regions.get(region_of(connection_id))
+        if store is None:
+            raise Refusal("connection-unknown", "another region's connection")
+        return store
+
+    def all(self) -> tuple[RegionStore, ...]:
+        """Every region of this app, in the order of the settings."""
+        return tuple(self._regions.values())

@@ -1,0 +1,1 @@
+"""Pure rules of a visit: who was there, when, and what it amounts to. Nothing here calls out or stores."""

@@ -1,0 +1,194 @@
+"""What the EHR is to be told: the transitions of a visit's subjects, each once, each with a lasting id.
+
+Everything is derived from the roster. ``told`` is the list of operations already handed on: an operation is
+due when its span of presence (or absence) holds none. So a fact that comes late moves no operation, repeats
+none, and adds exactly the transitions that were missing; where a late fact proves an operation wrong, the
+next one corrects it.
+
+A gap shorter than the debounce time is no gap, unless its disconnect was handed on before the return was
+known; then ``undoes`` lets the deliverer drop the pair, if the disconnect has not been told yet.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID, uuid5
+
+from shared.visit.attribution import Attribution, Launch, attribute, clinician_user
+from shared.visit.intervals import Interval, bridge, covered, union
+from shared.visit.roster import Presence, Roster
+
+type Status = Literal["connected", "disconnected"]
+
+_NAMESPACE = UUID("6d9f4f0e-4f0c-5d0a-9a43-0d2b5f6f2a11")
+_ALWAYS = -(2**62)
+_MEETING: frozenset[Presence] = frozenset({"in"})
+_LOBBY: frozenset[Presence] = frozenset({"waiting", "in"})
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One transition of one subject.
+
+    ``at`` in microseconds. ``reconstructed``: known from a report, not live.
+    """
+
+    subject: str = field(repr=False)
+    status: Status
+    at: int
+    reconstructed: bool = field(default=False, compare=False)
+
+    def id(self, connection: str, visit_key: str) -> str:
+        """A UUID (version 5) that is the same wherever the operation is derived; also a valid FHIR id."""
+        return str(uuid5(_NAMESPACE, f"{connection}/{visit_key}/{self.subject}/{self.status}/{self.at}"))
+
+    def lane(self, connection: str, visit_key: str) -> str:
+        """A UUID for the subject as a whole, where only its newest state counts."""
+        return str(uuid5(_NAMESPACE, f"{connection}/{visit_key}/{self.subject}"))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """When each subject was connected.
+
+    ``outside``: when anybody from outside was; ``strangers``: home users were seen who launched nothing;
+    ``reported``: instants that only a report knows.
+    """
+
+    subjects: Mapping[str, tuple[Interval, ...]]
+    outside: tuple[Interval, ...] = ()
+    strangers: bool = False
+    reported: frozenset[int] = frozenset()
+
+    def spans(self, subject: str) -> tuple[Interval, ...]:
+        """The subject's connected spans.
+
+        One that is attributed no more is gone when nobody from outside is there.
+        """
+        return self.subjects.get(subject, self.outside)
+
+
+def picture(
+    roster: Roster, launches: Sequence[Launch], *, group: bool, connected: Literal["lobby", "meeting"]
+) -> Picture:
+    """The presence of every subject.
+
+    ``connected``: whether an external who waits in the lobby counts already.
+    """
+    external = _LOBBY if connected == "lobby" else _MEETING
+    found = attribute(roster, launches, group=group)
+    subjects = {
+        subject: union(
+            span
+            for one in people
+            for span in roster.present(one, _MEETING if clinician_user(subject) else external)
+        )
+        for subject, people in found.subjects.items()
+    }
+    outside = union(span for one in found.externals for span in roster.present(one, external))
+    return Picture(subjects, outside, bool(found.strangers), _reported(roster, found))
+
+
+def due(view: Picture, told: Sequence[Operation], debounce: int) -> tuple[Operation, ...]:
+    """The operations still to be handed on, by time. ``debounce`` in microseconds.
+
+    After they are added to ``told``, nothing is due until a new fact comes.
+    """
+    found: list[Operation] = []
+    for subject in dict.fromkeys([*view.subjects, *(one.subject for one in told)]):
+        mine = sorted((one for one in told if one.subject == subject), key=lambda one: one.at)
+        if subject in view.subjects:
+            found += _missing(subject, view.subjects[subject], mine, debounce)
+        else:
+            found += _farewell(subject, view.outside, mine)
+    known = view.reported
+    marked = (Operation(one.subject, one.status, one.at, one.at in known) for one in found)
+    return tuple(sorted(marked, key=lambda one: (one.at, one.subject)))
+
+
+def holds(view: Picture, operation: Operation) -> bool:
+    """Whether, by all that is known now, the subject was then in the state that the operation tells."""
+    if operation.subject not in view.subjects and operation.status == "connected":
+        return False
+    return covered(view.spans(operation.subject), operation.at) == (operation.status == "connected")
+
+
+def settled(view: Picture, operation: Operation) -> bool:
+    """Whether no return can undo it any more: a connect, or a disconnect whose return is already known."""
+    return operation.status == "connected" or any(
+        span.start > operation.at for span in view.spans(operation.subject)
+    )
+
+
+def began(view: Picture, operation: Operation) -> int | None:
+    """When the presence began that a disconnect ends; None for a connect or where it is not known."""
+    starts = [span.start for span in view.spans(operation.subject) if span.start < operation.at]
+    return max(starts, default=None) if operation.status == "disconnected" else None
+
+
+def superseded(view: Picture, told: Iterable[Operation], operation: Operation) -> bool:
+    """Whether a newer operation makes this one pointless where only the newest counts."""
+    return any(one.at > operation.at and holds(view, one) for one in told if one.subject == operation.subject)
+
+
+def undoes(view: Picture, told: Iterable[Operation], operation: Operation, debounce: int) -> Operation | None:
+    """The operation right before this one, if neither need be told.
+
+    The two are a flap, or the first proved wrong.
+    """
+    earlier = [one for one in told if one.subject == operation.subject and one.at < operation.at]
+    if not earlier:
+        return None
+    last = max(earlier, key=lambda one: one.at)
+    if last.status == operation.status:
+        return None
+    flap = operation.status == "connected" and operation.at - last.at < debounce
+    return last if flap or not holds(view, last) else None
+
+
+def _missing(
+    subject: str, spans: tuple[Interval, ...], told: Sequence[Operation], debounce: int
+) -> list[Operation]:
+    def brief(gap: Interval) -> bool:
+        short = gap.end is not None and gap.end - gap.start < debounce
+        return short and not any(gap.holds(one.at) for one in told)
+
+    found: list[Operation] = []
+    before = _ALWAYS
+    for span in bridge(spans, brief):
+        found += _tell(subject, "disconnected", Interval(before, span.start), told)
+        found += _tell(subject, "connected", span, told)
+        if span.end is None:
+            return found
+        before = span.end
+    return found + _tell(subject, "disconnected", Interval(before), told)
+
+
+def _tell(subject: str, status: Status, span: Interval, told: Sequence[Operation]) -> list[Operation]:
+    inside = [one for one in told if span.holds(one.at)]
+    found: list[Operation] = []
+    # Before anybody came there is nothing to say; and what proved wrong later does not stand for the beginning.
+    if span.start != _ALWAYS and (not inside or inside[0].status != status):
+        found.append(Operation(subject, status, span.start))
+    if inside and inside[-1].status != status and span.holds(inside[-1].at + 1):
+        found.append(Operation(subject, status, inside[-1].at + 1))
+    return [one for one in found if one.at not in {other.at for other in inside}]
+
+
+def _farewell(subject: str, outside: tuple[Interval, ...], told: Sequence[Operation]) -> list[Operation]:
+    """For a subject told as connected that is attributed no more, because a second external came.
+
+    When nobody from outside is left, whoever it was has left too.
+    """
+    last = told[-1]
+    if last.status == "disconnected" or any(span.end is None for span in outside):
+        return []
+    ends = [span.end for span in outside if span.end is not None]
+    return [Operation(subject, "disconnected", max([*ends, last.at + 1]))]
+
+
+def _reported(roster: Roster, found: Attribution) -> frozenset[int]:
+    known = {one for people in found.subjects.values() for one in people} | set(found.externals)
+    live = {fact.at for one in known if not one.reported for fact in roster.timeline(one)}
+    reports = {fact.at for one in known if one.reported for fact in one.facts}
+    return frozenset(reports - live)

@@ -1,0 +1,194 @@
+"""Who was seen in a visit's call, and when: a set of facts that only grows.
+
+Graph promises neither order nor exactly-once delivery, and its deltas are no snapshots (reference graph.md
+3.2, 3.3). So nothing here is a current state that an event overwrites: an event adds facts, equal facts are
+one, and every question is answered from all of them by event time. Any order and any repetition of the same
+events therefore ends in the same roster.
+
+Of two facts about one participant at one instant the later stage counts: waiting, then in, then out.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+from shared.visit.intervals import Interval, instant
+
+type Presence = Literal["waiting", "in", "out"]
+
+# A row's text property holds 32,000 characters (reference functions.md 8): these bounds stay well below.
+PARTICIPANTS = 120
+FACTS = 40
+
+_STAGES: tuple[Presence, ...] = ("waiting", "in", "out")
+_LETTERS: Mapping[str, Presence] = {"w": "waiting", "i": "in", "o": "out"}
+_REPORT = "report:"
+
+
+@dataclass(frozen=True, order=True)
+class Fact:
+    """At this instant the participant was at this stage (index into waiting, in, out)."""
+
+    at: int
+    stage: int
+
+    @property
+    def presence(self) -> Presence:
+        """The stage by name."""
+        return _STAGES[self.stage]
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One participant in one event, as Graph told it.
+
+    ``participant`` is Graph's id of one join; a person who comes back has another. ``identity``: the Entra
+    object id of a user of the home tenant, or whatever id Graph gives to somebody else; may be empty. Never
+    a name.
+    """
+
+    participant: str
+    presence: Presence
+    at: datetime
+    home: bool = False
+    identity: str = ""
+
+
+@dataclass(frozen=True)
+class Participant:
+    """Everything known about one join."""
+
+    id: str
+    home: bool = False
+    identity: str = ""
+    facts: tuple[Fact, ...] = ()
+
+    @property
+    def first(self) -> int:
+        """When it was seen first."""
+        return self.facts[0].at
+
+    @property
+    def reported(self) -> bool:
+        """Whether it was learned from an attendance report instead of live."""
+        return self.id.startswith(_REPORT)
+
+    def with_sighting(self, sighting: Sighting) -> "Participant":
+        """One fact more.
+
+        Who it is may come late (a delta without identity): what is known outlives what is not.
+        """
+        fact = Fact(instant(sighting.at), _STAGES.index(sighting.presence))
+        home = self.home or sighting.home
+        known = {self.identity} if self.home == home else set()
+        told = {sighting.identity} if sighting.home == home else set()
+        facts = tuple(sorted({*self.facts, fact}))
+        return replace(self, home=home, identity=max(known | told, default=""), facts=_bounded(facts))
+
+
+@dataclass(frozen=True)
+class Roster:
+    """All participants of a visit; ``endings`` are the instants at which Graph said that the call was over.
+
+    ``crowded``: more joins than are kept were seen, so that nobody can be told apart by exclusion any more.
+    """
+
+    participants: Mapping[str, Participant] = field(default_factory=lambda: MappingProxyType({}))
+    endings: frozenset[int] = frozenset()
+    crowded: bool = False
+
+    def seen(self, sightings: Iterable[Sighting]) -> "Roster":
+        """The roster with these facts added; equal to itself when all were known."""
+        people = dict(self.participants)
+        crowded = self.crowded
+        for one in sightings:
+            known = people.get(one.participant)
+            if known is None and len(people) >= PARTICIPANTS:
+                crowded = True
+                continue
+            people[one.participant] = (known or Participant(one.participant)).with_sighting(one)
+        return replace(self, participants=people, crowded=crowded)
+
+    def ended(self, at: datetime) -> "Roster":
+        """The roster of a call that was over at this moment, for everybody seen until then."""
+        return replace(self, endings=frozenset(sorted({*self.endings, instant(at)})[-FACTS:]))
+
+    def timeline(self, participant: Participant) -> tuple[Fact, ...]:
+        """The participant's facts and the ends of calls they were in, by time."""
+        out = _STAGES.index("out")
+        ends = {Fact(end, out) for end in self.endings if end >= participant.first}
+        return tuple(sorted({*participant.facts, *ends}))
+
+    def present(self, participant: Participant, counting: Collection[Presence]) -> tuple[Interval, ...]:
+        """The spans in which the participant was at one of the counting stages."""
+        spans: list[Interval] = []
+        begun: int | None = None
+        for fact in _settled(self.timeline(participant)):
+            if fact.presence in counting:
+                begun = fact.at if begun is None else begun
+            elif begun is not None:
+                spans.append(Interval(begun, fact.at))
+                begun = None
+        return (*spans, Interval(begun)) if begun is not None else tuple(spans)
+
+    def now(self, participant: Participant) -> Fact:
+        """The participant's newest stage and since when it lasts (a repeated stage does not restart it)."""
+        newest, *older = reversed(_settled(self.timeline(participant)))
+        for fact in older:
+            if fact.stage != newest.stage:
+                break
+            newest = fact
+        return newest
+
+    def document(self) -> dict[str, Any]:
+        """The roster as JSON values, short enough for a table row."""
+        return {
+            "people": {
+                one.id: [
+                    int(one.home),
+                    one.identity,
+                    [[fact.at, _STAGES[fact.stage][0]] for fact in one.facts],
+                ]
+                for one in self.participants.values()
+            },
+            "endings": sorted(self.endings),
+            "crowded": self.crowded,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Roster":
+        """Reads ``document`` back; an empty mapping is an empty roster."""
+        people = {
+            name: Participant(name, bool(home), identity, tuple(_fact(*fact) for fact in facts))
+            for name, (home, identity, facts) in document.get("people", {}).items()
+        }
+        return cls(people, frozenset(document.get("endings", ())), bool(document.get("crowded", False)))
+
+
+def report_participant(number: int, identity: str) -> str:
+    """The participant id under which a record of an attendance report is kept beside those seen live."""
+    return f"{_REPORT}{identity or number}"
+
+
+def _fact(at: int, letter: str) -> Fact:
+    return Fact(at, _STAGES.index(_LETTERS[letter]))
+
+
+def _settled(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """One fact an instant: the latest stage."""
+    return tuple({fact.at: fact for fact in facts}.values())
+
+
+def _bounded(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """At most ``FACTS`` of them.
+
+    First those go that say what both neighbours say, then the oldest but one.
+    """
+    if len(facts) <= FACTS:
+        return facts
+    for place in range(1, len(facts) - 1):
+        if facts[place - 1].stage == facts[place].stage == facts[place + 1].stage:
+            return facts[:place] + facts[place + 1 :]
+    return (facts[0], *facts[2:])

@@ -1,0 +1,145 @@
+"""Builds the real thing once per process: the only place where concrete classes meet.
+
+Doors take a ``Services`` and use what they need of it. Tests build one from settings of their own, and replace
+single members with ``dataclasses.replace``.
+"""
+
+import os
+import threading
+from dataclasses import dataclass
+
+from shared.clock import Clock, Entropy, SystemClock, SystemEntropy
+from shared.connection import Region
+from shared.context import ContextSeal
+from shared.entra import Entra
+from shared.graph.meetings import OnlineMeetings
+from shared.graph.notifications import Notifications
+from shared.graph.people import People
+from shared.graph.reports import Reports
+from shared.graph.service import Graph
+from shared.graph.subscriptions import Subscriptions
+from shared.keys import GraphCertificates, SigningKeys, symmetric_keys
+from shared.launch import SmartFlow
+from shared.meeting import Rooms
+from shared.oidc import KeySets
+from shared.outbound import Outbound
+from shared.pages import Pages
+from shared.sealing import Pseudonyms, Sealer
+from shared.secrets import Secrets, secrets_of
+from shared.settings import Settings
+from shared.smart.discovery import Discovery
+from shared.smart.id_token import IdTokens
+from shared.smart.token import Tokens
+from shared.store import Stores
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each: everything that outlives a request."""
+
+    settings: Settings
+    clock: Clock
+    entropy: Entropy
+    secrets: Secrets
+    sealer: Sealer
+    pseudonyms: Pseudonyms
+    contexts: ContextSeal
+    keys: SigningKeys
+    certificates: GraphCertificates
+    outbound: Outbound
+    keysets: KeySets
+    stores: Stores
+    pages: Pages
+    discovery: Discovery
+    tokens: Tokens
+    id_tokens: IdTokens
+    flow: SmartFlow
+    entra: Entra
+    graph: Graph
+    meetings: OnlineMeetings
+    subscriptions: Subscriptions
+    notifications: Notifications
+    people: People
+    reports: Reports
+    rooms: Rooms
+
+
+def build(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> Services:
+    """Wires everything from settings. Reads the sealing and visit keys, and calls out to nothing else."""
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    secrets = secrets_of(settings, clock)
+    sealer = Sealer(symmetric_keys(secrets, "sealing-keys"), clock)
+    pseudonyms = Pseudonyms(symmetric_keys(secrets, "visit-keys"))
+    contexts = ContextSeal(sealer)
+    keys, certificates = SigningKeys(secrets, clock), GraphCertificates(secrets, clock)
+    outbound = Outbound(settings)
+    keysets = KeySets(outbound, clock)
+    stores, pages = Stores(settings, clock), Pages()
+    discovery = Discovery(outbound, clock, settings.private_hosts)
+    tokens = Tokens(outbound, keys, secrets, clock, entropy)
+    id_tokens = IdTokens(keysets, outbound, clock)
+    entra = Entra(settings, outbound, keysets, secrets)
+    graph = Graph(settings, outbound, entra, entropy)
+    meetings, subscriptions = OnlineMeetings(graph, settings), Subscriptions(graph, certificates, settings)
+    return Services(
+        settings=settings,
+        clock=clock,
+        entropy=entropy,
+        secrets=secrets,
+        sealer=sealer,
+        pseudonyms=pseudonyms,
+        contexts=contexts,
+        keys=keys,
+        certificates=certificates,
+        outbound=outbound,
+        keysets=keysets,
+        stores=stores,
+        pages=pages,
+        discovery=discovery,
+        tokens=tokens,
+        id_tokens=id_tokens,
+        flow=SmartFlow(
+            sealer=sealer,
+            stores=stores,
+            discovery=discovery,
+            tokens=tokens,
+            id_tokens=id_tokens,
+            pages=pages,
+            clock=clock,
+            entropy=entropy,
+        ),
+        entra=entra,
+        graph=graph,
+        meetings=meetings,
+        subscriptions=subscriptions,
+        notifications=Notifications(settings, keysets, certificates, clock),
+        people=People(graph),
+        reports=Reports(graph),
+        rooms=Rooms(
+            stores,
+            meetings,
+            subscriptions,
+            contexts,
+            sealer,
+            pseudonyms,
+            clock,
+            budget=settings.subscription_seconds,
+        ),
+    )
+
+
+_lock = threading.Lock()
+_built: list[Services] = []
+
+
+def services() -> Services:
+    """The process's services, built at the first call; SettingsError with every fault when it may not start."""
+    with _lock:
+        if not _built:
+            _built.append(build(Settings.from_environ(os.environ)))
+        return _built[0]
+
+
+def enabled_regions() -> tuple[Region, ...]:
+    """The regions whose queues this app reads, for registering the triggers."""
+    return Settings.from_environ(os.environ).regions
