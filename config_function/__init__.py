@@ -1,1 +1,1 @@
-"""The configuration portal and its JSON API: where a hospital's connection is entered, approved and handed over."""
+"""The configuration portal and its JSON API: a connection is entered, approved, handed over."""

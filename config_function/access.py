@@ -13,8 +13,8 @@ from shared.connection import Connection, Revision
 
 ADMIN_ROLE = "Connector.Admin"
 READER_ROLE = "Connector.Reader"
-# Directory role template ids: Global Administrator, Teams Administrator (graph.md section 5). Membership of this
-# list counts, not that the claim is there: every member has some id in it.
+# Directory role template ids: Global Administrator, Teams Administrator (graph.md section 5). Membership of
+# this list counts, not that the claim is there: every member has some id in it.
 ADMIN_DIRECTORY_ROLES = frozenset(
     {"62e90394-69f5-4237-9190-012177145e10", "69091246-20e8-4a56-aa4d-066075b2a7a8"}
 )

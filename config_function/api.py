@@ -1,7 +1,7 @@
-"""The JSON API of the portal: the same operations, by bearer token or by the portal's own session (design 4.7).
+"""The JSON API of the portal: the same operations, by bearer token or by the portal's session (design 4.7).
 
-Bearer tokens are Entra's for this app; a program's token may only read; approving is not here, because it needs
-the approver's browser. Requests that ride on the session cookie are checked for where they come from.
+Bearer tokens are Entra's for this app; a program's token may only read; approving is not here, because it
+needs the approver's browser. Requests that ride on the session cookie are checked for where they come from.
 """
 
 import json
@@ -37,9 +37,9 @@ class Api:
             Cache_Control="public, max-age=300"
         )
 
-    def list(self, request: Request) -> Response:
+    def everything(self, request: Request) -> Response:
         """Every connection that the caller may see."""
-        views = self._desk.connections.list(self._caller(request))
+        views = self._desk.connections.all(self._caller(request))
         return json_response({"connections": [connection_document(view) for view in views]})
 
     def create(self, request: Request) -> Response:
@@ -121,7 +121,7 @@ class Api:
     def search_people(self, request: Request) -> Response:
         """People of the caller's own directory whose name begins with the text; nothing of it is kept."""
         caller = self._caller(request)
-        connections = self._desk.connections.list(caller)
+        connections = self._desk.connections.all(caller)
         if caller.program or not (caller.admin or any(is_approver(caller, view) for view in connections)):
             raise Refusal("not-allowed")
         text = request.query.get("q", "").strip()

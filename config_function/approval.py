@@ -1,10 +1,10 @@
-"""The approver's EHR sign-in: it proves that the base is theirs, and its token is thrown away (design 4.3)."""
+"""The approver's EHR sign-in: it proves that the base is theirs; its token is thrown away (design 4.3)."""
 
 from config_function.access import Caller, View, is_approver
 from config_function.connections import Connections
 from config_function.revisions import need_state
 from shared.errors import Refusal
-from shared.launch.flow import SmartFlow
+from shared.launch import Finished, SmartFlow
 from shared.settings import Settings
 from shared.web import Request, Response, redirect
 
@@ -28,15 +28,10 @@ class Approval:
         return self._flow.begin_approval(request, view.connection, view.latest, self._callback, extra)
 
     def finish(self, request: Request, caller: Caller) -> Response:
-        """Records the proof for the person who began, on the revision they began with, and for nobody else."""
+        """Records the proof for the person who began, on the revision they began with, nobody else."""
         finished = self._flow.finish(request, self._callback)
         try:
-            if finished.purpose != "approval" or finished.extra.get("oid") != caller.oid:
-                raise Refusal("proof-missing", "another person began this sign-in")
-            if finished.identity is None or not finished.identity.user_type:
-                raise Refusal("identity-missing")
-            if finished.identity.user_type not in STAFF:
-                raise Refusal("wrong-front-door", finished.identity.user_type)
+            _need_own_staff_sign_in(finished, caller)
             view = self._connections.verify(caller, finished.connection_id, finished.revision_number)
         except Refusal as refusal:
             refusal.cookies = (*refusal.cookies, finished.clear)
@@ -52,3 +47,12 @@ class Approval:
         if not is_approver(caller, view):
             raise Refusal("not-allowed")
         return view
+
+
+def _need_own_staff_sign_in(finished: Finished, caller: Caller) -> None:
+    if finished.purpose != "approval" or finished.extra.get("oid") != caller.oid:
+        raise Refusal("proof-missing", "another person began this sign-in")
+    if finished.identity is None or not finished.identity.user_type:
+        raise Refusal("identity-missing")
+    if finished.identity.user_type not in STAFF:
+        raise Refusal("wrong-front-door", finished.identity.user_type)

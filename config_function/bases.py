@@ -1,4 +1,4 @@
-"""Looks at a FHIR base while it is being typed in: is it there, is it FHIR, which version, does it do SMART?
+"""Looks at a FHIR base while it is being typed in: there at all, FHIR, which version, SMART.
 
 Most set-up trouble begins with a wrong base: DSTU2 for R4, test for production, a pasted ``/metadata``. Every
 finding says what to change, and where the right address is obvious it is offered.
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class BaseReport:
-    """What was found at ``base`` (the address as it would be kept). ``suggestion``: a better address, or empty."""
+    """What was found at ``base`` (the address as it would be kept). ``suggestion``: a better one or empty."""
 
     base: str
     findings: tuple[Finding, ...]
@@ -70,7 +70,7 @@ class Bases:
         self._discovery = discovery
 
     def inspect(self, text: str, kind: EhrKind) -> BaseReport:
-        """Two requests at most, each within eight seconds; never an exception for what the other side does."""
+        """Two requests at most, each within eight seconds; no exception for what the other side does."""
         base = text.strip().rstrip("/")
         fault, suggestion = _written_wrong(base)
         if fault:
@@ -89,8 +89,8 @@ class Bases:
         except AddressRefused:
             return Finding(
                 "failed",
-                f"{host} points inside a private network. Use the EHR's public address, or ask the operator of this "
-                "service to allow the host.",
+                f"{host} points inside a private network. Use the EHR's public address, or ask the "
+                "operator of this service to allow the host.",
             )
         except StatusRefused as refused:
             return Finding("failed", f"{host} answered {refused.status} where FHIR metadata should be.")

@@ -1,4 +1,4 @@
-"""The fields that a connection begins with and never changes: environment, kind, region, base, and its name."""
+"""The fields that a connection begins with and never changes: environment, kind, region, base, name."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -52,9 +52,9 @@ def new_connection(values: Mapping[str, Any], settings: Settings) -> NewConnecti
     if faults:
         raise FieldRefusal(faults)
     return NewConnection(
-        cast(Environment, values["environment"]),
-        cast(EhrKind, values["kind"]),
-        cast(Region, values["region"]),
+        cast("Environment", values["environment"]),
+        cast("EhrKind", values["kind"]),
+        cast("Region", values["region"]),
         str(values["name"]).strip(),
         str(base),
     )

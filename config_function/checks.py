@@ -158,7 +158,7 @@ class Checks:
             return Verdict("jwks", "failed", tried, _said(error), remedy)
         if not isinstance(keys, list) or not keys:
             return Verdict("jwks", "failed", tried, f"It answered {answer.status} without keys.", remedy)
-        return Verdict("jwks", "ok", tried, f"{len(keys)} public keys are published.")
+        return Verdict("jwks", "ok", tried, f"Public keys found: {len(keys)}.")
 
     def _try_backend(self, view: View, _: str) -> Verdict:
         connection, revision = view.connection, view.latest
@@ -176,7 +176,7 @@ class Checks:
         except StatusRefused as refused:
             remedy = (
                 "Compare client ID, JWKS URL, algorithm and scopes with the registration sheet. Changed app "
-                "settings can need half an hour to reach the EHR, and the client needs an EHR user for auditing."
+                "settings can need half an hour to reach the EHR; the client needs an EHR user for auditing."
             )
             return Verdict("backend-token", "failed", tried, _said(refused), remedy)
         except AntesalaError as error:
@@ -223,11 +223,13 @@ class Checks:
 
 
 def policy_commands(client_id: str, organizer: str) -> tuple[str, ...]:
-    """The PowerShell lines (MicrosoftTeams module; graph.md 1.7) that let this app make the account's meetings."""
+    """The PowerShell lines (MicrosoftTeams module; graph.md 1.7) that let this app make meetings."""
     return (
         "Connect-MicrosoftTeams",
-        f'New-CsApplicationAccessPolicy -Identity {POLICY_NAME} -AppIds "{client_id}" '
-        '-Description "Antesala virtual visits"',
+        (
+            f'New-CsApplicationAccessPolicy -Identity {POLICY_NAME} -AppIds "{client_id}" '
+            '-Description "Antesala virtual visits"'
+        ),
         f'Grant-CsApplicationAccessPolicy -PolicyName {POLICY_NAME} -Identity "{organizer}"',
     )
 

@@ -31,11 +31,15 @@ from shared.errors import FieldRefusal, OutsideError, Refusal
 from shared.settings import Settings
 from shared.smart.discovery import Discovery
 from shared.smart.id_token import IdTokens
-from shared.store import Stores
+from shared.store import RegionStore, Stores
+from shared.store.audit import Entry
+from shared.store.connections import Connections as Rows
+from shared.store.launches import Launch
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 REASON_LIMIT = 500
-_REASON = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f<>]*")
+# Line breaks are kept; no other control character, and nothing that begins a tag.
+REASON = r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f<>]*$"
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,9 @@ class Connections:
         self._clock = clock
         self._entropy = entropy
 
-    # -- seeing --------------------------------------------------------------------------------------------------
+    # -- seeing -----------------------------------------------------------------------------------------
 
-    def list(self, caller: Caller) -> list[View]:
+    def all(self, caller: Caller) -> list[View]:
         """Every connection the caller may see, by name."""
         views = [
             view
@@ -99,14 +103,21 @@ class Connections:
         numbered = self._rows(connection_id).revisions(connection_id)
         return view, sorted(numbered, key=lambda revision: -revision.number)
 
-    # -- changing ------------------------------------------------------------------------------------------------
+    def history(self, caller: Caller, connection_id: str) -> tuple[list[Entry], list[Launch]]:
+        """Who changed what, and how the last launches ended; both newest first."""
+        view = self.load(caller, connection_id)
+        region = self._region(view.connection.id)
+        return region.audit.recent(caller.tenant, 50, connection_id), region.launches.recent(
+            connection_id, 50
+        )
+
+    # -- changing ---------------------------------------------------------------------------------------
 
     def create(self, caller: Caller, new: NewConnection, values: Mapping[str, Any] | None = None) -> View:
         """A new connection with its first draft, on the defaults of its kind and the given settings."""
         if not may_create(caller):
             raise Refusal("not-allowed")
-        typed = fields.read({**KINDS[new.kind].defaults, **(values or {}), "name": new.name})
-        base = self._own_base(caller, new)
+        typed, base = self._beginning(caller, new, values or {})
         connection = Connection(
             self._new_id(new.region),
             caller.tenant,
@@ -120,7 +131,7 @@ class Connections:
         wanted = self._wanted(connection, empty, typed)
         revision = replace(wanted, changed_by=caller.oid, changed_at=connection.created_at)
         self._rows(connection.id).create(connection, revision)
-        self._audit(caller, "created", connection, f"{new.environment} {new.kind}")
+        self._audit(caller, "created", connection, "revision 1")
         return self.load(caller, connection.id)
 
     def edit(self, caller: Caller, connection_id: str, version: str, values: Mapping[str, Any]) -> View:
@@ -165,14 +176,14 @@ class Connections:
         view = self._for_approver(caller, connection_id, number)
         revisions.need_state(view.latest, ("submitted", "verified"))
         text = reason.strip().replace("\r\n", "\n")
-        if not 1 <= len(text) <= REASON_LIMIT or not _REASON.fullmatch(text):
+        if not 1 <= len(text) <= REASON_LIMIT or not re.fullmatch(REASON, text):
             raise FieldRefusal(
                 {"reason": f"Say in 1 to {REASON_LIMIT} characters what should change, without < or >."}
             )
         rejected = replace(view.latest, state="rejected", rejected_because=text, proof=Proof())
         return self._advance(caller, view, rejected, "rejected")
 
-    # -- steps ---------------------------------------------------------------------------------------------------
+    # -- steps ------------------------------------------------------------------------------------------
 
     def _for_change(
         self, caller: Caller, connection_id: str, version: str, allowed: Callable[[Caller, View], bool]
@@ -210,13 +221,32 @@ class Connections:
         head = replace(view.connection, latest=number, approved=serving)
         self._rows(view.connection.id).save(head, revision, publish=publish)
 
+    def _beginning(
+        self, caller: Caller, new: NewConnection, values: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], str]:
+        """The settings and the base; what is wrong with either is said at once."""
+        faults: dict[str, str] = {}
+        typed: dict[str, Any] = {}
+        base = ""
+        try:
+            typed = fields.read({**KINDS[new.kind].defaults, **values, "name": new.name})
+        except FieldRefusal as refusal:
+            faults |= refusal.fields
+        try:
+            base = self._own_base(caller, new)
+        except FieldRefusal as refusal:
+            faults |= refusal.fields
+        if faults:
+            raise FieldRefusal(faults)
+        return typed, base
+
     def _own_base(self, caller: Caller, new: NewConnection) -> str:
         if not self._settings.region_enabled(new.region):
             raise FieldRefusal({"region": "This region is not offered here."})
         report = self._bases.inspect(new.fhir_base, new.kind)
         if not report.usable:
             raise FieldRefusal({"fhir_base": report.fault})
-        for view in self.list(caller):
+        for view in self.all(caller):
             if (view.connection.fhir_base, view.connection.environment) == (report.base, new.environment):
                 raise FieldRefusal({"fhir_base": f"{view.latest.name} already connects this base."})
         return report.base
@@ -248,11 +278,14 @@ class Connections:
             return View(connection, latest, latest if connection.approved else None)
         return View(connection, latest, rows.revision(connection.id, connection.approved))
 
-    def _rows(self, connection_id: str) -> Any:
+    def _rows(self, connection_id: str) -> Rows:
+        return self._region(connection_id).connections
+
+    def _region(self, connection_id: str) -> RegionStore:
         if not re.fullmatch(CONNECTION_ID, connection_id):
             raise Refusal("not-found")
         try:
-            return self._stores.of(connection_id).connections
+            return self._stores.of(connection_id)
         except Refusal as refusal:
             raise Refusal("not-found") from refusal
 

@@ -17,7 +17,7 @@ ADDRESS = r"https://[A-Za-z0-9.\-\[\]:]{1,253}(/[A-Za-z0-9._~\-/%]*)?"
 
 @dataclass(frozen=True)
 class Rule:
-    """One field. ``most``: characters of a text, or the largest number; ``items``: how many a list may hold."""
+    """One field. ``most``: characters of a text, or the largest number; ``items``: length of a list."""
 
     name: str
     path: str
@@ -54,7 +54,8 @@ def _client(
         ),
         Rule(
             f"{side}_auth", f"{side}.auth", "ehr", group, "How it authenticates",
-            "Our keys need no secret: the EHR reads them at the JWKS URL of the registration sheet.", "choice",
+            "Our keys need no secret: the EHR reads them at the JWKS URL of the registration sheet.",
+            "choice",
             "Choose one of the list.", choices=auth,
         ),
         Rule(
@@ -82,7 +83,8 @@ RULES: tuple[Rule, ...] = (
     *_client("patient", "Patients' client", "Client ID of the patients' app",
              "The OAuth client of the record that patients launch.", _AUTH),
     *_client("backend", "Write-back client", "Client ID of the backend app",
-             "The OAuth client that tells the EHR who connected. Leave it empty without write-back.", _AUTH[:2]),
+             "The OAuth client that tells the EHR who connected. Leave it empty without write-back.",
+             _AUTH[:2]),
     Rule("visit_kind", "visit_source.kind", "ehr", "Visit and user", "A visit is named by its",
          "One kind of ID for every launch of a visit; it cannot change once approved.", "choice",
          "Choose one of the list.",
@@ -94,10 +96,13 @@ RULES: tuple[Rule, ...] = (
          "A key has up to 64 letters, digits or _ . -", most=64, pattern=_KEY),
     Rule("group", "group", "ehr", "Visit and user", "Group visits",
          "Also make integration records for visits with several patients.", "flag", "Yes or no."),
-    Rule("provider_user_key", "user_source.provider_key", "ehr", "Visit and user", "Key of the clinician's EHR user ID",
-         "The member of the token response that holds it. Leave it empty to take it from the id_token.", "text",
+    Rule("provider_user_key", "user_source.provider_key", "ehr", "Visit and user",
+         "Key of the clinician's EHR user ID",
+         "The member of the token response that holds it. Leave it empty to take it from the id_token.",
+         "text",
          "A key has up to 64 letters, digits or _ . -", most=64, pattern=_KEY),
-    Rule("patient_user_key", "user_source.patient_key", "ehr", "Visit and user", "Key of the patient's EHR user ID",
+    Rule("patient_user_key", "user_source.patient_key", "ehr", "Visit and user",
+         "Key of the patient's EHR user ID",
          "As above, for the patients' app.", "text",
          "A key has up to 64 letters, digits or _ . -", most=64, pattern=_KEY),
     Rule("issuers", "issuers", "ehr", "Visit and user", "Other forms of the FHIR base",
@@ -110,14 +115,17 @@ RULES: tuple[Rule, ...] = (
                   ("fhir", "FHIR AuditEvent"), ("none", "Do not write back"))),
     Rule("writeback_options", "writeback.options", "ehr", "Write-back", "Options of the write-back",
          "One name=value a line. Leave it empty unless your EHR differs from the usual.", "options",
-         "Up to 20 lines of name=value; a name has small letters, digits and _, a value up to 200 characters.",
+         "Up to 20 lines of name=value; a name has small letters, digits and _, "
+         "a value up to 200 characters.",
          most=200, items=20, pattern=r"[^\x00-\x1f\x7f<>]*"),
     Rule("approver", "approver", "people", "Approver", "Approver",
-         "The EHR analyst who proves, by signing in to the EHR, that this base is yours. Only the object ID is kept.",
+         "The EHR analyst who proves, by signing in to the EHR, that this base is yours. "
+         "Only the object ID is kept.",
          "text", "Choose one person of your directory.", most=36, pattern=rf"({OBJECT_ID})?"),
     Rule("organizers", "organizers", "people", "Organizers", "Organizers",
-         "Accounts that own the meeting when a patient comes first. They need a Teams licence and the application "
-         "access policy.", "people", "Choose up to 20 people of your directory.", most=36, items=20,
+         "Accounts that own the meeting when a patient comes first. They need a Teams licence and the "
+         "application access policy.", "people",
+         "Choose up to 20 people of your directory.", most=36, items=20,
          pattern=OBJECT_ID),
     Rule("lobby", "policy.lobby", "visits", "Meeting", "Who goes straight in",
          "Patients always wait in the lobby.", "choice", "Choose one of the list.",
@@ -145,6 +153,7 @@ RULES: tuple[Rule, ...] = (
          "A name of the IANA time zone database, like Europe/Madrid.", most=64, least=1,
          pattern=r"[A-Za-z0-9_+\-/]*"),
     Rule("departments", "policy.departments", "visits", "Reports", "Report by department",
-         "Adds the department's code to the context string and keeps it with the visit.", "flag", "Yes or no."),
+         "Adds the department's code to the context string and keeps it with the visit.", "flag",
+         "Yes or no."),
 )
 # fmt: on

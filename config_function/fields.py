@@ -1,8 +1,8 @@
 """Every setting that a person or program may type: one table of rules, used by the forms and the API alike.
 
-A row says where the value lives in a revision, how long it may be, of which characters, and the sentence shown
-beside the field when it is refused. An empty text means "not decided yet" and is accepted in a draft;
-``config_function.rules`` says what a submitted revision must have.
+A row says where the value lives in a revision, how long it may be, of which characters, and the sentence
+shown beside the field when it is refused. An empty text means "not decided yet" and is accepted in a draft;
+``config_function.revisions`` says what a submitted revision must have.
 """
 
 import re
@@ -24,7 +24,7 @@ def of_step(step: Step) -> tuple[Rule, ...]:
 
 
 def read(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Parses what was typed or sent, by field name; FieldRefusal names every field that is wrong or not known."""
+    """Parses what was typed or sent, by field name; FieldRefusal names every wrong or unknown field."""
     parsed: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for name, value in values.items():

@@ -22,10 +22,10 @@ class ContextTokens:
 
 @dataclass(frozen=True)
 class Kind:
-    """``defaults``: settings of a new connection by field name. ``tokens`` None: this EHR has no context string.
+    """``defaults``: settings of a new connection by field name. ``tokens`` None: no context string.
 
-    ``registry``: what the analyst calls the place where OAuth clients are registered. ``apis``: what to tick there
-    beside the scopes, per client.
+    ``registry``: what the analyst calls the place where OAuth clients are registered. ``apis``: what to tick
+    there beside the scopes, per client.
     """
 
     kind: EhrKind

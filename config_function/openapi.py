@@ -6,7 +6,7 @@ from typing import Any
 
 from config_function.beginning import ENVIRONMENTS, REGIONS, kinds
 from config_function.checks import PROBES
-from config_function.connections import REASON_LIMIT
+from config_function.connections import REASON, REASON_LIMIT
 from config_function.field_rules import OBJECT_ID, RULES, Rule, Shape
 from shared.connection import CONNECTION_ID
 
@@ -85,8 +85,8 @@ def openapi(public_url: str) -> dict[str, Any]:
         "info": {
             "title": "Antesala configuration",
             "version": "1",
-            "description": "Connections between an EHR and Microsoft Teams virtual visits. Approval is not here: "
-            "it needs the approver's browser and their sign-in to the EHR.",
+            "description": "Connections between an EHR and Microsoft Teams virtual visits. Approval is not "
+            "here: it needs the approver's browser and their sign-in to the EHR.",
         },
         "servers": [{"url": public_url}],
         "security": [{"entra": []}],
@@ -159,7 +159,7 @@ def _schemas() -> dict[str, Schema]:
         "Rejection": _object(
             {
                 "number": {"type": "integer", "minimum": 1},
-                "reason": {"type": "string", "minLength": 1, "maxLength": REASON_LIMIT},
+                "reason": {"type": "string", "minLength": 1, "maxLength": REASON_LIMIT, "pattern": REASON},
             },
             closed=True,
         ),
@@ -175,7 +175,7 @@ def _schemas() -> dict[str, Schema]:
 
 def _answers() -> dict[str, Schema]:
     text_list: Schema = {"type": "array", "items": _TEXT}
-    revision = {
+    revision: dict[str, Schema] = {
         "number": {"type": "integer"},
         "state": {"enum": ["draft", "submitted", "verified", "approved", "rejected"]},
         "settings": _reference("ShownSettings"),
@@ -183,7 +183,7 @@ def _answers() -> dict[str, Schema]:
         "proof": _texts("by", "at"),
         **dict.fromkeys(("rejected_because", "changed_by", "changed_at"), _TEXT),
     }
-    connection = {
+    connection: dict[str, Schema] = {
         "id": {"type": "string", "pattern": f"^{CONNECTION_ID}$"},
         **{name: schema for name, schema in _beginning().items() if name != "name"},
         "created_at": _TEXT,
@@ -193,12 +193,12 @@ def _answers() -> dict[str, Schema]:
     }
     somebody = _texts("oid", "name", "username")
     finding = _object({"verdict": {"enum": ["ok", "warning", "failed"]}, "text": _TEXT})
-    verdict = {
+    verdict: dict[str, Schema] = {
         **dict.fromkeys(("probe", "tried", "found", "remedy", "person"), _TEXT),
         "verdict": {"enum": ["ok", "warning", "failed", "skipped"]},
         "commands": text_list,
     }
-    sheet = {"connection": _TEXT, "revision": {"type": "integer"}}
+    sheet: dict[str, Schema] = {"connection": _TEXT, "revision": {"type": "integer"}}
     return {
         "Revision": _object(revision),
         "Connection": _object(connection),
@@ -249,7 +249,7 @@ def _answers() -> dict[str, Schema]:
 
 def _problem() -> Schema:
     fault = _texts("field", "detail")
-    members = {
+    members: dict[str, Schema] = {
         **dict.fromkeys(("type", "title", "detail", "code", "instance"), _TEXT),
         "status": {"type": "integer"},
         "errors": {"type": "array", "items": fault},
@@ -272,14 +272,18 @@ def _setting(rule: Rule) -> Schema:
     if rule.shape == "choice":
         schema["enum"] = [code for code, _ in rule.choices]
     if rule.shape in ("text", "secret"):
-        schema |= {"maxLength": rule.most, "minLength": rule.least}
+        schema |= {"maxLength": rule.most, "minLength": rule.least, "pattern": f"^({rule.pattern})$"}
     if rule.shape == "number":
         schema |= {"minimum": rule.least, "maximum": rule.most}
     if rule.shape in ("lines", "people"):
-        schema |= {"maxItems": rule.items, "items": {"type": "string", "maxLength": rule.most}}
+        schema |= {"maxItems": rule.items, "items": _item(rule)}
     if rule.shape == "options":
         schema |= {"maxProperties": rule.items, "additionalProperties": {"type": "string"}}
     return schema
+
+
+def _item(rule: Rule) -> Schema:
+    return {"type": "string", "maxLength": rule.most, "pattern": f"^({rule.pattern})$"}
 
 
 def _object(

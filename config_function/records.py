@@ -1,6 +1,6 @@
 """What the EHR analyst copies: the registration sheet before approval, the integration records after. Pure.
 
-Sources: reference ehr.md 2.2 (FDI mnemonics and tokens), 2.3 (the context strings Microsoft's connector asks for).
+Sources: reference ehr.md 2.2 (FDI mnemonics and tokens), 2.3 (context strings of Microsoft's connector).
 """
 
 from dataclasses import asdict, dataclass
@@ -111,7 +111,7 @@ def records(addresses: Addresses, approved: Approved) -> tuple[Record, ...]:
 
 
 def context_string(revision: Revision, tokens: ContextTokens | None, side: Side, visit: str) -> str:
-    """The EHR's context string, for example ``sessionId=%CSN%&epicUserId=%EPICUSERID%``; empty where it has none."""
+    """The context string, for example ``sessionId=%CSN%&epicUserId=%EPICUSERID%``; empty without tokens."""
     if tokens is None:
         return ""
     parts = [f"{revision.visit_source.key}={tokens.conference if visit == 'conference' else tokens.session}"]

@@ -1,4 +1,4 @@
-"""What a revision must be before it may take its next step. Pure; ``config_function.connections`` carries it out.
+"""What a revision must be before it may take its next step. Pure; ``connections`` carries it out.
 
     draft -> submitted -> verified -> approved        rejected (with a reason) from submitted or verified
 
@@ -23,7 +23,7 @@ EDIT_AGAIN = "This cannot change once approved, because it names visits and user
 
 
 def draft_of(before: Revision, wanted: Revision, by: str, at: str) -> Revision:
-    """The draft that an edit makes: in place of a draft, else as the next number; nothing proven, nothing found."""
+    """The draft that an edit makes: in place of a draft, else the next number; nothing proven or found."""
     fresh = before.state != "draft"
     return replace(
         wanted,
@@ -92,7 +92,7 @@ def _unsecret(revision: Revision) -> dict[str, str]:
 
 
 def need_fresh_proof(revision: Revision, approver: str, now: datetime) -> None:
-    """Refusal proof-missing unless this very approver signed in to the EHR for this revision within the hour."""
+    """Refusal proof-missing unless this very approver signed in to the EHR for it within the hour."""
     if revision.proof.by != approver or not revision.proof.at:
         raise Refusal("proof-missing")
     age = now - parse_timestamp(revision.proof.at)

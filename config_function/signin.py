@@ -1,6 +1,6 @@
 """Microsoft 365 sign-in of the portal, and the session it opens (design 4.1).
 
-The session is a sealed cookie: eight hours at most, one hour without a click, and roles no older than an hour.
+The session is a sealed cookie: eight hours at most, one hour without a click, roles no older than an hour.
 What an older session asks to see leads through Microsoft 365 again, silently where that is still signed in.
 """
 
@@ -60,7 +60,7 @@ class SignIn:
         self._flows = Jar(sealer, clock, "signin", 4, name="portal-signin")
 
     def begin(self, request: Request) -> Response:
-        """Sends the browser to Microsoft 365; ``return`` says where to go afterwards, inside the portal only."""
+        """Sends the browser to Microsoft 365; ``return`` says where to go then, inside the portal only."""
         back = request.query.get("return", _HOME)
         back = back if _RETURN.fullmatch(back) else _HOME
         silent = request.query.get("silent", "") == "1"

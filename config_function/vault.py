@@ -8,11 +8,9 @@ from shared.clock import Entropy
 from shared.connection import Client, Revision
 from shared.secrets import Secrets
 
-_SIDES = ("provider", "patient", "backend")
-
 
 class ClientSecrets:
-    """Each new secret gets a name of its own, so that the approved revision keeps the one it was approved with."""
+    """Each new secret gets a name of its own, so that the approved revision keeps the one it has."""
 
     def __init__(self, secrets: Secrets, entropy: Entropy) -> None:
         self._secrets = secrets
@@ -20,10 +18,12 @@ class ClientSecrets:
 
     def kept(self, revision: Revision, typed: Mapping[str, Any]) -> Revision:
         """The revision whose clients name the secrets just typed; a client without a secret names none."""
-        for side in _SIDES:
-            client: Client = getattr(revision, side)
-            revision = replace(revision, **{side: self._client(revision, side, client, typed)})
-        return revision
+        return replace(
+            revision,
+            provider=self._client(revision, "provider", revision.provider, typed),
+            patient=self._client(revision, "patient", revision.patient, typed),
+            backend=self._client(revision, "backend", revision.backend, typed),
+        )
 
     def _client(self, revision: Revision, side: str, client: Client, typed: Mapping[str, Any]) -> Client:
         if client.auth != "client_secret_basic":

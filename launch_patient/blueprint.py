@@ -9,7 +9,7 @@ from launch_patient.launch import PatientDoor
 from shared import edge
 from shared.wiring import services
 
-bp = func.Blueprint()
+bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The device test: camera, microphone, speaker, whether this browser can do calls, and the time to this service.
+"""The device test: camera, microphone, speaker, whether this browser can do calls, time to this service.
 
 Everything is tested in the browser and stays there. The network beyond this service is not tested, and the
 page says so.

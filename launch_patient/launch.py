@@ -7,7 +7,7 @@ nothing else.
 from shared.connection import Side
 from shared.errors import Refusal
 from shared.launch.door import Door, DoorServices
-from shared.launch.flow import Finished
+from shared.launch.passage import Finished
 from shared.launch.who import ehr_user
 from shared.meeting import Launcher
 from shared.web import Request, Response, redirect
@@ -45,4 +45,4 @@ class PatientDoor:
         return self._on(request, finished, room.patient_url)
 
     def _on(self, request: Request, finished: Finished, url: str) -> Response:
-        return redirect(url).with_cookies(*self._door.resume(request, finished.state, url))
+        return redirect(url).with_cookies(*self._door.resume(request, url, finished.state))

@@ -1,4 +1,4 @@
-"""Which Microsoft 365 account a clinician uses Teams with: linked once, asked for on shared machines, unlinked at will."""
+"""Which Microsoft 365 account a clinician uses Teams with: linked once, unlinked at will."""
 
 from launch_provider.arrival import Arrival, Stage
 from launch_provider.entrance import Entrance, Onward
@@ -51,7 +51,7 @@ class Accounts:
         stage = self._sign_ins.stage(request, handle)
         if stage is not None and stage.name == "refused":
             reason = Refusal(stage.reason).reason
-            return self._show(request, "refused.html", status=reason.status, handle=handle, reason=reason)
+            return self._show(request, "refused.html", reason.status, handle=handle, reason=reason)
         if stage is not None and stage.name == "confirm":
             names = {"ehr_name": stage.ehr_name, "account_name": stage.account_name}
             return self._show(request, "confirm.html", handle=handle, **names)
@@ -92,14 +92,14 @@ class Accounts:
         users = self._services.stores.of(connection.id).ehr_users.of_person(connection.id, stage.oid)
         return self._show(request, "account.html", users=users, account_name=stage.account_name)
 
-    def _show(self, request: Request, template: str, *, status: int = 200, **values: object) -> Response:
+    def _show(self, request: Request, template: str, status: int = 200, /, **values: object) -> Response:
         page = self._services.pages.page(f"launch_provider/{template}", request, status=status, **values)
         # With no-referrer a browser sends "Origin: null" along with a form, and older ones nothing else to go
         # by.
         return page.with_headers(Referrer_Policy="same-origin")
 
     def _onward(self, request: Request, onward: Onward) -> Response:
-        """A page that moves on: Chromium applies form-action to redirects, so a form is never answered by one."""
+        """A page that moves on: Chromium applies form-action to redirects, so no form is answered by one."""
         page = self._services.pages.page("launch_provider/onward.html", request, url=onward.url)
         return page.with_cookies(*onward.cookies)
 
@@ -109,7 +109,7 @@ class Accounts:
         now = timestamp(self._services.clock.now())
         link = Link(stage.connection, arrival.ehr_user, stage.oid, arrival.sub_mac, now)
         if users.link(link):
-            self._noted(stage, "ehr-user-linked", now)
+            self._noted(stage, "ehr-user-linked")
             return
         known = users.get(stage.connection, arrival.ehr_user)
         if known is None or known.oid != stage.oid or known.sub_mac != arrival.sub_mac:
@@ -121,12 +121,12 @@ class Accounts:
         if link is None or link.oid != stage.oid:
             raise Refusal("not-found")
         if users.unlink(stage.connection, ehr_user):
-            self._noted(stage, "ehr-user-unlinked", timestamp(self._services.clock.now()))
+            self._noted(stage, "ehr-user-unlinked")
 
-    def _noted(self, stage: Stage, what: str, at: str) -> None:
+    def _noted(self, stage: Stage, what: str) -> None:
         tenant = self._door.approved(stage.connection).connection.tenant
         audit = self._services.stores.of(stage.connection).audit
-        audit.record(tenant, stage.oid, what, stage.connection, at, "")
+        audit.record(tenant, stage.oid, what, stage.connection, timestamp(self._services.clock.now()))
 
     def _name(self, stage: Stage) -> str:
         """The linked account's name, read live; empty where the directory does not answer in time."""

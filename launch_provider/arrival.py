@@ -8,7 +8,7 @@ from shared.errors import Refusal
 
 @dataclass(frozen=True)
 class Arrival:
-    """``context`` is the sealed visit, ``sub_mac`` the keyed HMAC of the id_token's subject (empty without one).
+    """``context`` is the sealed visit, ``sub_mac`` the keyed HMAC of the id_token's subject, if any.
 
     ``opens``: ``view`` for the live view, else the meeting. ``state`` names the SMART flow it came from.
     """

@@ -9,7 +9,7 @@ from launch_provider.visit_view import VisitView
 from shared import edge
 from shared.wiring import services
 
-bp = func.Blueprint()
+bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The last step of a clinician's launch: the room is opened and the browser sent on, or the live view made ready."""
+"""The last step of a clinician's launch: the room is opened, or the live view made ready."""
 
 from dataclasses import dataclass
 
@@ -48,8 +48,8 @@ class Entrance:
             onward = self._view(request, arrival, context)
         else:
             onward = self._meeting(request, approved, context, Launcher("provider", arrival.ehr_user, oid))
-        resumes = (self._door.resume(request, label, onward.url) for label in (arrival.state, *labels))
-        return Onward(onward.url, (*onward.cookies, *(cookie for cookies in resumes for cookie in cookies)))
+        resumes = self._door.resume(request, onward.url, arrival.state, *labels)
+        return Onward(onward.url, (*onward.cookies, *resumes))
 
     def opened_for_another(self, request: Request, oid: str) -> bool:
         """Whether this browser last opened Teams for somebody else (a shared workstation)."""

@@ -1,8 +1,7 @@
 """The clinician's launch: known people go straight to Teams, new ones are linked first.
 
-    EHR -> launch -> callback -> linked?  yes -> Teams (or, on a shared workstation, one page "Continue as
-    ...")
-                                          no  -> Microsoft 365 sign-in -> one page with both names -> Teams
+    linked        callback -> Teams (where the browser last opened it for somebody else: one page first)
+    not linked    callback -> Microsoft 365 sign-in -> one page with both names -> Teams
 
 The record for the live view has the same launch URL with ``?open=view``. That word only chooses between the
 meeting and the view of the same visit by the same person; which visit and who is still what the token
@@ -18,7 +17,7 @@ from launch_provider.services import ProviderServices
 from shared.connection import Side
 from shared.errors import OutsideError, Refusal
 from shared.launch.door import Door
-from shared.launch.flow import Finished
+from shared.launch.passage import Finished
 from shared.launch.who import ehr_user
 from shared.store.ehr_users import Link
 from shared.web import Request, Response, redirect

@@ -12,8 +12,8 @@ class ProviderServices(DoorServices, Protocol):
     """Sealed contexts, the Microsoft 365 sign-in, and the directory."""
 
     @property
-    def contexts(self) -> ContextSeal: ...  # noqa: D102
+    def contexts(self) -> ContextSeal: ...
     @property
-    def entra(self) -> Entra: ...  # noqa: D102
+    def entra(self) -> Entra: ...
     @property
-    def people(self) -> People: ...  # noqa: D102
+    def people(self) -> People: ...

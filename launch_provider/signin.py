@@ -1,4 +1,4 @@
-"""The Microsoft 365 sign-in inside a launch or on the account page: begun, answered, and where one stands after it.
+"""The Microsoft 365 sign-in inside a launch or on the account page: begun, answered, what is next.
 
 Between the pages a sealed *pending* cookie (ten minutes, this browser only) says where somebody stands; it is
 named after a random handle, so that two tabs do not mix. Names are read live, shown, and not stored.
@@ -42,7 +42,7 @@ class SignIns:
         waiting = stage.at("sign-in" if stage.arrival else "account-sign-in", flow=dict(sign_in.flow))
         cookies = self._pending.put(request, sign_in.state, waiting.document())
         if stage.arrival:
-            cookies += self._door.resume(request, stage.arrival.state, sign_in.url)
+            cookies += self._door.resume(request, sign_in.url, stage.arrival.state)
         return redirect(sign_in.url).with_cookies(*cookies)
 
     def answer(self, request: Request) -> Response:
@@ -61,7 +61,7 @@ class SignIns:
         """A clean address with the handle alone: no code stays in the browser's history."""
         url = f"{PAGE}?handle={handle}"
         cookies = self._pending.put(request, handle, stage.document())
-        return redirect(url).with_cookies(*cookies, *self._door.resume(request, stage.came.state, url))
+        return redirect(url).with_cookies(*cookies, *self._door.resume(request, url, stage.came.state))
 
     def stage(self, request: Request, handle: str) -> Stage | None:
         """Where the person of this handle stands, or None; Refusal sign-in-expired."""

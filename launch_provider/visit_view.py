@@ -1,4 +1,4 @@
-"""The live view: who waits, is in, or is out of one visit, since when; roles and staff names, never typed names.
+"""The live view: who waits, is in or out of one visit, since when; roles and staff names only.
 
 The handle in the address is random and means nothing without the sealed cookie of this browser, which binds
 it to connection, visit and EHR user. Staff names are read from the directory and kept in memory for five
@@ -89,7 +89,7 @@ class VisitView:
         )
 
     def state(self, request: Request) -> Response:
-        """``GET .../visit/{handle}/state``: JSON ``{live, at, people: [{role, name, number, presence, since}]}``."""
+        """``GET .../visit/{handle}/state``: ``{live, at, people: [role, name, number, presence, since]}``."""
         handle = self._handle(request)
         store = self._services.stores.of(handle.connection)
         connection = store.connections.get(handle.connection)

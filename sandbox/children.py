@@ -1,5 +1,6 @@
 """The processes that make up the sandbox: started with a bare environment, ended by their own process id."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 _READY_SECONDS = 60.0
 _END_SECONDS = 20.0
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
 
 
 class ChildError(Exception):
@@ -25,6 +27,12 @@ class ChildPlan:
     command: Sequence[str]
     environ: Mapping[str, str]
     ports: tuple[int, ...]
+
+
+def bare_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What any process needs to start at all; time is UTC as it is in Azure."""
+    kept = {name: environ[name] for name in _KEPT if name in environ}
+    return {**kept, "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
 
 
 def python(*arguments: str) -> tuple[str, ...]:

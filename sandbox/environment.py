@@ -6,22 +6,14 @@ keyboard must not change what the sandbox does.
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.addresses import Addresses
+from sandbox.children import bare_environ
 from sandbox.storage import AzuriteServer
 
 TENANT = "5e1f7a2c-3b94-4d0e-9c61-0a8d4f2b7e10"
 CLIENT = "a3c9d5e1-7f20-4b86-8e1d-52c07b94f631"
-
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
-
-
-def bare_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What any process needs to start at all; time is UTC as it is in Azure."""
-    kept = {name: environ[name] for name in _KEPT if name in environ}
-    return {**kept, "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
 
 
 def simulator_environ(addresses: Addresses, state: Path) -> dict[str, str]:

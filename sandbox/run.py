@@ -1,5 +1,6 @@
 """Starting and ending the whole sandbox: storage, two hospitals, Microsoft 365 and the Functions host."""
 
+import argparse
 import os
 import shutil
 import signal
@@ -174,13 +175,22 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         addresses = Addresses.from_environ(os.environ)
-        core_tools = "--core-tools" in arguments
-        with Sandbox(addresses, state_folder(), echo=True, core_tools=core_tools) as sandbox:
+        with _sandbox(addresses, arguments) as sandbox:
             print(f"Antesala sandbox ready: {addresses.app_url}/sandbox/", flush=True)
             return _watch(sandbox, stop)
     except (SandboxError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _sandbox(addresses: Addresses, arguments: list[str]) -> Sandbox:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--root", type=Path, default=ROOT, help="folder that holds function_app.py")
+    parser.add_argument(
+        "--core-tools", action="store_true", help="let Azure Functions Core Tools be the host"
+    )
+    given = parser.parse_args(arguments)
+    return Sandbox(addresses, state_folder(), root=given.root, echo=True, core_tools=given.core_tools)
 
 
 def _watch(sandbox: Sandbox, stop: threading.Event) -> int:

@@ -5,14 +5,13 @@ The emulator keeps its data in a folder and must be ended with SIGTERM: SIGKILL 
 
 import base64
 import json
-import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +22,8 @@ from azure.core.exceptions import ResourceExistsError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
+
+from sandbox.children import answers, bare_environ
 
 REGIONAL_ACCOUNTS = {
     "AntesalaAmericas": "antesalaamericas",
@@ -129,7 +130,7 @@ class AzuriteServer:
         """Start the process, wait until all three services answer, and create queues and tables."""
         self._process = subprocess.Popen(
             self._command(),
-            env={**_bare_environ(), "AZURITE_ACCOUNTS": self._account_list()},
+            env={**bare_environ(), "AZURITE_ACCOUNTS": self._account_list()},
             stdin=subprocess.DEVNULL,
             stdout=(self._folder / "azurite.log").open("ab"),
             stderr=subprocess.STDOUT,
@@ -198,7 +199,7 @@ class AzuriteServer:
                 raise StorageError(f"Azurite ended while it started; see {self._folder / 'azurite.log'}")
             if time.monotonic() > until:
                 raise StorageError(f"Azurite gave no answer in {_READY_SECONDS:.0f} seconds")
-            waiting = [port for port in waiting if not _answers(port)]
+            waiting = [port for port in waiting if not answers(port)]
             time.sleep(0.05)
 
 
@@ -223,15 +224,3 @@ def _transport() -> RequestsTransport:
     session = requests.Session()
     session.trust_env = False
     return RequestsTransport(session=session, session_owner=True)
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=0.5).close()
-    except OSError:
-        return False
-    return True
-
-
-def _bare_environ(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    return {name: environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in environ}

@@ -80,7 +80,9 @@ def make_venv():
     say("No Python 3.13 here; fetching one with uv")
     uv = install_uv()
     run([str(uv), "python", "install", "3.13"], failure=MISSING_PYTHON)
-    run([str(uv), "venv", "--quiet", "--seed", "--python", "3.13", str(VENV)], failure=MISSING_PYTHON)
+    found = quiet([str(uv), "python", "find", "3.13"])
+    if not found or not venv_works(Path(found)):
+        raise SetupError(MISSING_PYTHON)
 
 
 MISSING_PYTHON = (

@@ -1,7 +1,7 @@
 """What the EHR needs to recognise a visit, sealed for the road: in webhook URLs and queue messages.
 
-It names a visit and the patient's record number in the EHR, never a person by name; the region follows from the
-connection's id.
+It names a visit and the patient's record number in the EHR, never a person by name; the region follows from
+the connection's id.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class ContextSeal:
         self._sealer = sealer
 
     def seal(self, context: VisitContext) -> str:
-        """The context in at most 1,000 characters; Refusal ``visit-invalid`` when its ids are too long for that."""
+        """The context in at most 1,000 characters; Refusal ``visit-invalid`` when its ids are too long."""
         sealed = self._sealer.seal("context", _compact(context))
         if len(sealed) > MOST_CHARACTERS:
             raise Refusal("visit-invalid", "the context is too long")
@@ -79,7 +79,8 @@ def _compact(context: VisitContext) -> list[Any]:
 
 def _context(values: Sequence[Any]) -> VisitContext:
     connection, visit_key, kind, visit_id, *rest = values
-    appointment, encounter, patient, starts, ends, group = (*rest, *[0] * (6 - len(rest)))
+    rest.extend([0] * (6 - len(rest)))
+    appointment, encounter, patient, starts, ends, group = rest
     return VisitContext(
         connection=connection,
         visit_key=visit_key,

@@ -6,7 +6,7 @@ from typing import Any
 
 @cache
 def managed_identity(client_id: str) -> Any:
-    """A credential of the user-assigned identity (empty: the system-assigned one); one a process, it caches tokens.
+    """A credential of the user-assigned identity (empty: the system-assigned one), kept for its tokens.
 
     Not ``DefaultAzureCredential``: that tries several sources in turn, and what it ends up with in production
     depends on what happens to be installed (reference functions.md section 7).

@@ -105,8 +105,8 @@ def content_security_policy(
 def refuse_cross_site(request: Request, public_url: str) -> None:
     """Refusal ``cross-site`` unless a page of our own sent this changing request.
 
-    ``Sec-Fetch-Site`` decides where the browser sends it (no page can forge it); else ``Origin`` must be ours. A
-    request with neither is refused: every browser sends ``Origin`` with a POST.
+    ``Sec-Fetch-Site`` decides where the browser sends it (no page can forge it); else ``Origin`` must be
+    ours. A request with neither is refused: every browser sends ``Origin`` with a POST.
     """
     site, origin = request.header("sec-fetch-site"), request.header("origin")
     if site:

@@ -1,10 +1,11 @@
-"""The app's own keys, parsed once: for signing client assertions, for opening Graph's notifications, for Entra.
+"""The app's own keys, parsed once: to sign client assertions, to open Graph's notifications, to seal.
 
 The secrets' shapes (``shared.secrets``):
 
 * ``sealing-keys``, ``visit-keys``: JSON array of base64url 32-byte keys, oldest first.
-* ``ehr-signing-keys``: JSON array of ``{"kid", "alg", "private_key", "state"}``; PEM PKCS 8; one ``current`` per
-  algorithm signs, ``next`` and ``old`` are only published, so that an EHR that caches our key set knows them in time.
+* ``ehr-signing-keys``: JSON array of ``{"kid", "alg", "private_key", "state"}``; PEM PKCS 8; one ``current``
+  per algorithm signs, ``next`` and ``old`` are only published, so that an EHR that caches our key set knows
+  them in time.
 * ``graph-certificates``: JSON array of ``{"id", "private_key", "certificate"}``, oldest first.
 """
 
@@ -72,7 +73,7 @@ class SigningKeys:
 
 @dataclass(frozen=True)
 class GraphCertificate:
-    """What a subscription tells Graph: the certificate to encrypt for, and the id that Graph repeats to us."""
+    """What a subscription tells Graph: a certificate to encrypt for, and the id that Graph repeats to us."""
 
     id: str
     der_base64: str

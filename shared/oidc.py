@@ -1,10 +1,11 @@
-"""A signed token against its issuer's published keys: for EHRs' id_tokens, Entra's, and Graph's validation tokens.
+"""A signed token against its issuer's published keys: EHRs' id_tokens, Entra's, Graph's validation tokens.
 
-* The caller names the algorithms; only asymmetric signatures exist here, so a public key can never be taken for a
-  shared secret and ``none`` is not a word.
-* A key set (JWK Set, RFC 7517) is fetched once an hour. While its address is silent the old one serves, for a day.
-* A token whose ``kid`` is unknown makes us look again, at most once a minute per address: rotation works, a flood of
-  invented ids does not become a flood of requests.
+* The caller names the algorithms; only asymmetric signatures exist here, so a public key can never be taken
+  for a shared secret and ``none`` is not a word.
+* A key set (JWK Set, RFC 7517) is fetched once an hour. While its address is silent the old one serves, for a
+  day.
+* A token whose ``kid`` is unknown makes us look again, at most once a minute per address: rotation works, a
+  flood of invented ids does not become a flood of requests.
 * Claims are judged by our clock (OpenID Connect Core 1.0, 3.1.3.7).
 """
 
@@ -86,8 +87,9 @@ class KeySets:
     ) -> dict[str, Any]:
         """The token's claims; TokenRefused, or an OutsideError when the keys cannot be had.
 
-        ``issuer``: the exact value, or a function of the (already authentic) claims that says which one it must be.
-        ``audience``: must be in ``aud``; where that is a list of several, ``azp`` must be it. ``leeway``: seconds.
+        ``issuer``: the exact value, or a function of the (already authentic) claims that says which one it
+        must be. ``audience``: must be in ``aud``; where that is a list of several, ``azp`` must be it.
+        ``leeway``: seconds.
         """
         header = _header(token)
         alg = header.get("alg")
@@ -107,7 +109,7 @@ class KeySets:
             shelf = self._shelves.setdefault(url, _Shelf())
         self._refresh(url, shelf, _FRESH)
         found = _fitting(shelf, alg, kid)
-        if not found and not shelf.tried_within(_AGAIN, self._clock.now()):
+        if not found:
             self._refresh(url, shelf, timedelta(0))
             found = _fitting(shelf, alg, kid)
         if not found:
@@ -115,7 +117,7 @@ class KeySets:
         return found
 
     def _refresh(self, url: str, shelf: _Shelf, age: timedelta) -> None:
-        """Makes the shelf younger than ``age``, one thread at a time; the others make do with the old keys."""
+        """Makes the shelf younger than ``age``, one thread at a time; others make do with the old keys."""
         if shelf.younger(age, self._clock.now()):
             return
         if not shelf.lock.acquire(blocking=not shelf.younger(_STALE, self._clock.now()) or not age):
@@ -149,7 +151,7 @@ class KeySets:
 
 
 def _fitting(shelf: _Shelf, alg: str, kid: object) -> list[Any]:
-    """The keys of this ``kid`` that may sign with ``alg``; a token without ``kid`` needs a set with only one."""
+    """The keys of this ``kid`` that may sign with ``alg``; without ``kid``, the only one that may."""
     keys, parsed = shelf.keys, shelf.parsed
     rows = [place for place, row in enumerate(keys) if _may_sign(row, alg) and kid in (None, row.get("kid"))]
     if kid is None and len(rows) > 1:
@@ -199,12 +201,7 @@ def _authentic(token: str, alg: str, keys: list[Any]) -> dict[str, Any]:
 
 
 def _header(token: str) -> dict[str, Any]:
-    if (
-        not isinstance(token, str)
-        or len(token) > _LONGEST_TOKEN
-        or token.count(".") != 2
-        or not token.isascii()
-    ):
+    if len(token) > _LONGEST_TOKEN or token.count(".") != 2 or not token.isascii():
         raise TokenRefused("malformed")
     first = token.split(".", 1)[0]
     try:

@@ -107,12 +107,23 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
-            extensions=["jinja2.ext.i18n"],
         )
         catalog = gettext.NullTranslations()
-        environment.globals.update(asset=self.assets.url, _=catalog.gettext, ngettext=catalog.ngettext)
-        environment.globals["gettext"] = catalog.gettext
+        environment.globals.update(asset=self.assets.url, **_translators(catalog))
         return environment
+
+
+def _translators(catalog: gettext.NullTranslations) -> dict[str, Any]:
+    """``_("... %(name)s", name=value)``; a text without values may hold percent signs (context tokens do)."""
+
+    def one(text: str, /, **values: Any) -> str:
+        translated = catalog.gettext(text)
+        return translated % values if values else translated
+
+    def many(singular: str, plural: str, count: int, /, **values: Any) -> str:
+        return catalog.ngettext(singular, plural, count) % {"num": count, **values}
+
+    return {"_": one, "ngettext": many}
 
 
 def _accepted(header: str) -> list[str]:

@@ -1,8 +1,9 @@
 """Values that leave our hands and come back: sealed, or turned into a keyed pseudonym.
 
-* Sealed means encrypted and authenticated (Fernet: AES-128-CBC and HMAC-SHA256), under a subkey per purpose (HKDF,
-  RFC 5869), so that what was sealed for one purpose never opens for another.
-* Keys are lists, oldest first: the newest seals, all open. A key is retired when its longest lifetime has passed.
+* Sealed means encrypted and authenticated (Fernet: AES-128-CBC and HMAC-SHA256), under a subkey per purpose
+  (HKDF, RFC 5869), so that what was sealed for one purpose never opens for another.
+* Keys are lists, oldest first: the newest seals, all open. A key is retired when its longest lifetime has
+  passed.
 * A purpose has one lifetime, counted from the moment of sealing by the reader's own table.
 * A sealed text is base64url without padding: fit for cookies, paths and queries as it is.
 """
@@ -55,14 +56,14 @@ class Sealer:
         self._fernets: dict[str, MultiFernet] = {}
 
     def seal(self, purpose: str, value: Any) -> str:
-        """The value as a text that only ``open`` with the same purpose reads; KeyError for an unknown purpose."""
+        """A text that only ``open`` with the same purpose reads; KeyError for an unknown purpose."""
         now = int(self._clock.now().timestamp())
         token = self._fernet(purpose).encrypt_at_time(_packed(value), now)
         return token.rstrip(b"=").decode()
 
     def open(self, purpose: str, token: str) -> Any:
-        """The value that was sealed; SealExpired says for how long it is too late, SealBroken is everything else."""
-        if not isinstance(token, str) or not _TEXT.fullmatch(token):
+        """The value that was sealed; SealExpired when it is too late, SealBroken for everything else."""
+        if not _TEXT.fullmatch(token):
             raise SealBroken(f"{purpose}: not a sealed text")
         padded = token.encode() + b"=" * (-len(token) % 4)
         fernet = self._fernet(purpose)

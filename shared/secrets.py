@@ -1,7 +1,7 @@
 """Secrets by name: Key Vault in production, one file each in the sandbox.
 
-Two kinds: the app's own keys (``KEYS``), which it only reads, and client secrets of EHRs, which it also writes.
-In production they lie in two vaults, so that the right to write one kind is no right to the other.
+Two kinds: the app's own keys (``KEYS``), which it only reads, and client secrets of EHRs, which it also
+writes. In production they lie in two vaults, so that the right to write one kind is no right to the other.
 """
 
 import os
@@ -72,7 +72,7 @@ class FileSecrets:
 
 
 class VaultSecrets:
-    """Azure Key Vault: a read is remembered for five minutes, and for longer only while the vault is silent."""
+    """Azure Key Vault: a read is remembered for five minutes, for longer only while the vault is silent."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class VaultSecrets:
         clock: Clock,
         connect: Callable[[str, Any], Any] | None = None,
     ) -> None:
-        """``connect`` makes a client of a vault's address and the credential; by default azure-keyvault-secrets'."""
+        """``connect`` makes a client of a vault's address and the credential; by default Azure's own."""
         self._urls = {True: vault_url, False: client_secrets_vault_url}
         self._credential = credential
         self._clock = clock

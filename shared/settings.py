@@ -1,7 +1,7 @@
 """What the operator decided, read once: the only reader of the environment.
 
-A setting that is missing, malformed or unsafe together with another keeps the app from starting, and every fault is
-named at once, so that a first deployment is not a series of single surprises.
+A setting that is missing, malformed or unsafe together with another keeps the app from starting, and every
+fault is named at once, so that a first deployment is not a series of single surprises.
 """
 
 import re
@@ -18,7 +18,8 @@ TEAMS_HOSTS = "teams.microsoft.com,visit.teams.microsoft.com,teams.cloud.microso
 # The application id with which Microsoft Graph signs the tokens of its change notifications.
 GRAPH_PUBLISHER = "0bf30f3b-4a52-48df-9a82-234910c4a086"
 
-# Azure hands over a reference that it could not resolve as the literal text (reference functions.md section 7).
+# Azure hands over a reference that it could not resolve as the literal text (reference functions.md section
+# 7).
 _UNRESOLVED = "@Microsoft.KeyVault("
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
@@ -77,7 +78,8 @@ class Settings:
     ca_bundle: str = ""
     # Hosts that may resolve to an address inside; sandbox only.
     private_hosts: frozenset[str] = frozenset()
-    # An outgoing proxy for calls to EHRs and Microsoft 365. With it, the proxy decides which addresses are reachable.
+    # An outgoing proxy for calls to EHRs and Microsoft 365. With it, the proxy decides which addresses are
+    # reachable.
     proxy_url: str = ""
     # How long a disconnect is held back in case the person returns at once.
     debounce_seconds: float = 15.0
@@ -244,7 +246,7 @@ def _production_contradictions(settings: Settings) -> list[tuple[bool, str]]:
         (not settings.client_secrets_vault_url, "ANTESALA_CLIENT_SECRETS_VAULT_URL is missing"),
         (
             bool(settings.key_vault_url) and settings.key_vault_url == settings.client_secrets_vault_url,
-            "ANTESALA_CLIENT_SECRETS_VAULT_URL must be another vault than ANTESALA_KEY_VAULT_URL: the app may write it",
+            "ANTESALA_CLIENT_SECRETS_VAULT_URL must be another vault than ANTESALA_KEY_VAULT_URL",
         ),
         *((True, f"{name} must be https in production") for name in plain),
         *((True, f"the storage of {name} must use an identity in production, not a key") for name in keyed),

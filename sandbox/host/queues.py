@@ -22,7 +22,7 @@ from datetime import timedelta
 import requests
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.core.pipeline.transport import RequestsTransport
-from azure.storage.queue import QueueClient, QueueMessage
+from azure.storage.queue import LinearRetry, QueueClient, QueueMessage
 
 from sandbox.host.protocol import Message
 from sandbox.host.settings import QueueSettings
@@ -278,9 +278,14 @@ def _moment(value: object) -> str:
     return f'"{isoformat()}"' if isoformat is not None else "null"
 
 
+def _retry() -> LinearRetry:
+    # The listener has a back-off of its own; the SDK's would hold up the host's end for many seconds.
+    return LinearRetry(backoff=1, retry_total=1, random_jitter_range=0)
+
+
 def _client(connection: str, queue: str) -> QueueClient:
     session = requests.Session()
     # The environment's proxies and certificate bundles are for the internet, not for an emulator on loopback.
     session.trust_env = False
     transport = RequestsTransport(session=session, session_owner=False)
-    return QueueClient.from_connection_string(connection, queue, transport=transport, retry_total=1)
+    return QueueClient.from_connection_string(connection, queue, transport=transport, retry_policy=_retry())

@@ -1,8 +1,9 @@
-"""What a token of Entra proves. MSAL decodes id tokens without validating them (graph.md 8.3); this module validates.
+"""What a token of Entra proves: MSAL decodes id tokens without validating them, this module validates.
 
-For every token: RS256 by the tenant's published keys, ``iss`` exactly that of the token's own ``tid``, ``tid`` one of
-the operator's tenants (so that an unverified ``tid`` never makes us fetch keys from elsewhere), ``aud`` this app,
-``exp``, version 2.0. Personal accounts have a tenant of their own and are refused by it.
+For every token: RS256 by the tenant's published keys, ``iss`` exactly that of the token's own ``tid``,
+``tid`` one of the operator's tenants (so that an unverified ``tid`` never makes us fetch keys from
+elsewhere), ``aud`` this app, ``exp``, version 2.0. Personal accounts have a tenant of their own and are
+refused by it.
 """
 
 import base64
@@ -22,7 +23,7 @@ PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who signed in. Identified by (``tid``, ``oid``); name and username are for showing, never for rules.
+    """Somebody who signed in: (``tid``, ``oid``); name and username are for showing, never for rules.
 
     ``wids``: template ids of directory roles, present only where the app's manifest asks for them.
     """
@@ -57,7 +58,7 @@ class EntraClaims:
         self._keysets = keysets
 
     def account(self, id_token: str, *, nonce: str, tenant: str = "") -> Account:
-        """The signed-in person. ``nonce``: the flow's own, whose SHA-256 in hex MSAL sent; ``tenant``: where fixed.
+        """The signed-in person. ``nonce``: the flow's own, sent as its SHA-256; ``tenant``: where fixed.
 
         Refusal ``wrong-organization`` for a tenant we do not serve or did not ask for, ``sign-in-failed`` for
         everything else.
@@ -82,8 +83,8 @@ class EntraClaims:
     def caller(self, bearer: str) -> ApiCaller:
         """The caller of the JSON API, from an access token for this app; Refusal ``not-signed-in`` otherwise.
 
-        An id token has the same audience as a v2 access token; it is told apart by having no ``azp``, and by its
-        ``nonce``. A program's token has no ``scp``, and its ``sub`` is its ``oid``.
+        An id token has the same audience as a v2 access token; it is told apart by having no ``azp``, and by
+        its ``nonce``. A program's token has no ``scp``, and its ``sub`` is its ``oid``.
         """
         try:
             tid = self._tenant(bearer)

@@ -1,4 +1,4 @@
-"""How this app proves to Entra that it is itself: a managed identity as federated credential, or a certificate.
+"""How this app proves itself to Entra: a managed identity as federated credential, or a certificate.
 
 Microsoft Entra workload identity federation; reference graph.md 8.1.
 """
@@ -21,10 +21,11 @@ type IdentityToken = Callable[[], str]
 def client_credential(
     settings: Settings, secrets: Secrets, identity_token: IdentityToken | None = None
 ) -> Any:
-    """MSAL's ``client_credential``: no secret at all where a user-assigned identity is given, else the certificate.
+    """MSAL's ``client_credential``: no secret where a user-assigned identity is given, else a certificate.
 
-    The sandbox has no managed identity and always uses the certificate in the secret ``graph-client`` (one PEM text
-    with private key and certificate). ``identity_token`` replaces the call to Azure's identity endpoint.
+    The sandbox has no managed identity and always uses the certificate in the secret ``graph-client`` (one
+    PEM text with private key and certificate). ``identity_token`` replaces the call to Azure's identity
+    endpoint.
     """
     if settings.sandbox or not settings.identity_client_id:
         return _certificate(secrets.read(CERTIFICATE_SECRET))
@@ -42,9 +43,9 @@ def _certificate(pem: str) -> dict[str, str]:
 def _managed_identity(client_id: str) -> IdentityToken:
     """A callable that MSAL runs only when a token request really goes out.
 
-    azure-identity, not MSAL's own ``ManagedIdentityClient``: the identity endpoint is a loopback http address,
-    which ``shared.outbound`` rightly refuses, and azure-identity brings its own transport and cache for it.
-    Unreachable when the platform gives no token.
+    azure-identity, not MSAL's own ``ManagedIdentityClient``: the identity endpoint is a loopback http
+    address, which ``shared.outbound`` rightly refuses, and azure-identity brings its own transport and cache
+    for it. Unreachable when the platform gives no token.
     """
     credential = managed_identity(client_id)
 
@@ -52,7 +53,7 @@ def _managed_identity(client_id: str) -> IdentityToken:
         from azure.core.exceptions import AzureError
 
         try:
-            return credential.get_token(f"{_EXCHANGE_AUDIENCE}/.default").token
+            return str(credential.get_token(f"{_EXCHANGE_AUDIENCE}/.default").token)
         except AzureError as failure:
             raise Unreachable("managed identity") from failure
 

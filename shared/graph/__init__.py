@@ -1,1 +1,1 @@
-"""Microsoft Graph as this product uses it: meetings, call-event subscriptions, notifications, people, reports."""
+"""Microsoft Graph as this product uses it: meetings, subscriptions, notifications, people, reports."""

@@ -1,7 +1,7 @@
-"""Online meetings of an organizer, made and guarded app-only (Graph v1.0 onlineMeeting; reference graph.md 1, 2).
+"""Online meetings of an organizer, made and guarded app-only (Graph v1.0 onlineMeeting; graph.md 1, 2).
 
-``createOrGet`` takes five inputs and ignores every other property, so lobby, presenters, chat and recording are set
-by a PATCH afterwards. Until that PATCH has succeeded the meeting may let anybody in.
+``createOrGet`` takes five inputs and ignores every other property, so lobby, presenters, chat and recording
+are set by a PATCH afterwards. Until that PATCH has succeeded the meeting may let anybody in.
 """
 
 import re
@@ -51,8 +51,8 @@ class OnlineMeetings:
     ) -> OnlineMeeting:
         """The one meeting of (tenant, organizer's object id, ``external_id``), made if there is none.
 
-        Without ``starts`` Graph takes now and one hour. GraphRefused as it comes; AnswerRefused for an answer whose
-        join link points elsewhere than Teams.
+        Without ``starts`` Graph takes now and one hour. GraphRefused as it comes; AnswerRefused for an answer
+        whose join link points elsewhere than Teams.
         """
         body = {"externalId": external_id, "subject": SUBJECT, **_times(starts, ends)}
         path = f"{_meetings_of(organizer)}/createOrGet"
@@ -74,8 +74,9 @@ class OnlineMeetings:
     ) -> None:
         """Makes the meeting follow the policy and the visit's times; sends only what differs, or nothing.
 
-        A new meeting is always told everything. AnswerRefused where Graph says yes and then shows a looser lobby: a
-        tenant policy may forbid organizers to decide (graph.md 1.5), and a patient must not enter an empty room.
+        A new meeting is always told everything. AnswerRefused where Graph says yes and then shows a looser
+        lobby: a tenant policy may forbid organizers to decide (graph.md 1.5), and a patient must not enter an
+        empty room.
         """
         wanted = {**_guards(policy), **_times(starts, ends)}
         changes = wanted if meeting.created else _differing(wanted, meeting.document)
@@ -90,8 +91,8 @@ class OnlineMeetings:
     def virtual_join_url(self, tenant: str, organizer: str, meeting_id: str) -> str | None:
         """The link that joins in the browser without an install, or None where this tenant or cloud has none.
 
-        Graph v1.0 getVirtualAppointmentJoinWebUrl: Global cloud only, with a permission of its own (graph.md 2.1).
-        Transient failures are raised; the join link is a worse door but the same room.
+        Graph v1.0 getVirtualAppointmentJoinWebUrl: Global cloud only, with a permission of its own (graph.md
+        2.1). Transient failures are raised; the join link is a worse door but the same room.
         """
         path = f"{_meetings_of(organizer)}/{quote(meeting_id, safe='')}/getVirtualAppointmentJoinWebUrl"
         try:
@@ -106,7 +107,7 @@ class OnlineMeetings:
         return self._teams_link(url)
 
     def _teams_link(self, url: str) -> str:
-        """The link, if a browser may be sent there: https (or http in the sandbox) to a host of the settings."""
+        """The link, if a browser may be sent there: https (sandbox: or http) to a host of the settings."""
         parts = urlsplit(url)
         schemes = ("https", "http") if self._settings.sandbox else ("https",)
         # Anything but plain printable ASCII in a Location header is read differently by different browsers.
@@ -117,7 +118,7 @@ class OnlineMeetings:
 
 
 def _meetings_of(organizer: str) -> str:
-    """The collection's path. Only an object id: a user principal name answers 404 and hides why (graph.md 1.6)."""
+    """The collection's path. Object ids only: a user principal name answers 404 and hides why."""
     if not _OBJECT_ID.fullmatch(organizer):
         raise AnswerRefused("organizer is not an object id")
     return f"/users/{organizer}/onlineMeetings"

@@ -1,7 +1,8 @@
 """Change notifications of call events: are they Graph's, what do they say (reference graph.md 3.3 to 3.6).
 
-Nothing of an item is believed before ``authentic`` and ``belongs``; nothing is decrypted before its signature holds.
-Real payloads were seen with other capitals than the documentation shows, so keys are read without regard to them.
+Nothing of an item is believed before ``authentic`` and ``belongs``; nothing is decrypted before its signature
+holds. Real payloads were seen with other capitals than the documentation shows, so keys are read without
+regard to them.
 """
 
 import base64
@@ -47,7 +48,7 @@ _LARGEST_DATA = 1_000_000
 
 
 class NotGenuine(AntesalaError):
-    """The notification is not Graph's, or not for this visit. ``why`` is for the log; the sender learns nothing."""
+    """Not Graph's, or not for this visit. ``why`` is for the log; the sender learns nothing."""
 
     def __init__(self, why: Why) -> None:
         self.why = why
@@ -58,9 +59,10 @@ class NotGenuine(AntesalaError):
 class RosterChange:
     """What one delta says of one participant.
 
-    ``participant_id`` is new with every join. ``home`` means a user of the meeting's own tenant, whose ``oid`` is
-    given; everybody else is ``external`` and proves nothing about who they are. ``identity``: Graph's opaque id of an
-    external identity where it gives one and it is no telephone number; it may outlive a rejoin.
+    ``participant_id`` is new with every join. ``home`` means a user of the meeting's own tenant, whose
+    ``oid`` is given; everybody else is ``external`` and proves nothing about who they are. ``identity``:
+    Graph's opaque id of an external identity where it gives one and it is no telephone number; it may outlive
+    a rejoin.
     """
 
     participant_id: str
@@ -94,10 +96,10 @@ class Notifications:
     def authentic(
         self, item: Mapping[str, Any], validation_tokens: Sequence[str], received: datetime | None = None
     ) -> None:
-        """Passes if every token is Graph's for this app and one of them covers the item's tenant; else NotGenuine.
+        """Passes if every token is Graph's for this app and one covers the item's tenant; else NotGenuine.
 
-        ``received``: when the webhook took the notification in. Tokens are judged as of then, because an outage may
-        keep a genuine notification in the queue for longer than its token lives.
+        ``received``: when the webhook took the notification in. Tokens are judged as of then, because an
+        outage may keep a genuine notification in the queue for longer than its token lives.
         """
         tenant = _text(lower_keys(item), "tenantid").lower()
         if not validation_tokens or len(validation_tokens) > _MOST_TOKENS:
@@ -109,7 +111,7 @@ class Notifications:
     def belongs(
         self, item: Mapping[str, Any], *, tenant: str, subscription: str, is_state: Callable[[str], bool]
     ) -> None:
-        """Passes if the item is of this tenant and subscription and shows the visit's client state; else NotGenuine.
+        """Passes if tenant, subscription and client state of the item are the visit's; else NotGenuine.
 
         ``is_state``: ``subscriptions.is_client_state`` of the visit, which compares in constant time.
         """
@@ -124,8 +126,8 @@ class Notifications:
     def decrypt(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """The event that the item carries, after its signature was found right; NotGenuine otherwise.
 
-        RSA-OAEP with SHA-1 for the key, HMAC-SHA256 over the cipher text, AES-256-CBC with the key's first half as
-        initialisation vector: Microsoft's choice, not ours.
+        RSA-OAEP with SHA-1 for the key, HMAC-SHA256 over the cipher text, AES-256-CBC with the key's first
+        half as initialisation vector: Microsoft's choice, not ours.
         """
         content = lower_keys(item).get("encryptedcontent")
         if not isinstance(content, Mapping):
@@ -140,7 +142,7 @@ class Notifications:
         return _document(_unpadded(key, data))
 
     def event(self, document: Mapping[str, Any], tenant: str) -> CallEvent:
-        """What the decrypted document says, for a meeting of this tenant; kinds we do not know become ``other``.
+        """What the decrypted document says, for a meeting of this tenant; unknown kinds become ``other``.
 
         AnswerRefused for a document that lacks what every event has.
         """
@@ -220,7 +222,7 @@ def _change(delta: Any, tenant: str) -> RosterChange:
 
 
 def _identity(delta: Mapping[str, Any], tenant: str) -> tuple[IdentityKind, str, str]:
-    """Who it is: the home tenant's user or somebody external. A telephone's id is its number and is left behind."""
+    """The home tenant's user or somebody external. A telephone's id is its number: left behind."""
     info = delta.get("info")
     identities = info.get("identity") if isinstance(info, Mapping) else None
     if not isinstance(identities, Mapping):

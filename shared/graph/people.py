@@ -1,4 +1,4 @@
-"""People of the tenant's directory, read live and never stored (Graph v1.0 user; permission User.ReadBasic.All)."""
+"""People of the tenant's directory, read live and never stored (Graph v1.0 user; User.ReadBasic.All)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class People:
             raise
 
     def search(self, tenant: str, text: str, limit: int = 20) -> list[Somebody]:
-        """People whose name, username or mail begins with the text, at most ``limit``; nothing for no text."""
+        """People whose name, username or mail begins with the text, at most ``limit``."""
         wanted = text.strip()[:_LONGEST_TEXT].replace("'", "''")
         if not wanted:
             return []

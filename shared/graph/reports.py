@@ -1,7 +1,7 @@
 """Attendance reports: what Teams says afterwards about who was there (Graph v1.0, reference graph.md 4.1).
 
-One report per call session, at most the 50 newest; no report means unknown, never "nobody came". Names and mail
-addresses are left behind here: an anonymous joiner typed them, and nothing may be built on them.
+One report per call session, at most the 50 newest; no report means unknown, never "nobody came". Names and
+mail addresses are left behind here: an anonymous joiner typed them, and nothing may be built on them.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from shared.graph.service import Graph
 
 @dataclass(frozen=True)
 class Attendance:
-    """One attendee of one session. ``oid`` only for the home tenant's people; ``intervals`` are (joined, left)."""
+    """One attendee of one session. ``oid``: of the home tenant's people; ``intervals``: (joined, left)."""
 
     identity_kind: Literal["home", "external"]
     oid: str
@@ -37,7 +37,7 @@ class Report:
 
 
 class Reports:
-    """The attendance reports of an organizer's meetings (OnlineMeetingArtifact.Read.All and the access policy)."""
+    """The attendance reports of an organizer's meetings (OnlineMeetingArtifact.Read.All, access policy)."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph

@@ -3,8 +3,8 @@
 * App-only tokens; the tenant is always an argument.
 * A status that is no success is a ``GraphRefused``; what it means is the caller's business.
 * Nothing is repeated unless the caller says, by asking for ``attempts``, that repeating is harmless.
-* ``request-id`` is logged for every refusal, because Microsoft's support asks for it; addresses are not, because
-  join links are as good as keys.
+* ``request-id`` is logged for every refusal, because Microsoft's support asks for it; addresses are not,
+  because join links are as good as keys.
 """
 
 import logging
@@ -29,7 +29,7 @@ _HEX = "0123456789abcdef"
 
 
 class GraphRefused(StatusRefused):
-    """Graph's answer was no success. ``code``: ``error.code``; the message is kept out of the text and the log."""
+    """Graph's answer was no success. ``code``: ``error.code``; the message stays out of text and log."""
 
     def __init__(
         self, status: int, code: str = "", message: str = "", retry_after: float | None = None
@@ -133,7 +133,7 @@ class Graph:
         query: Mapping[str, str] | None = None,
         most: int = 20,
     ) -> Iterator[dict[str, Any]]:
-        """Every item of a collection, over at most ``most`` pages; a next link to another place is not followed."""
+        """Every item of a collection, over at most ``most`` pages; no next link leads elsewhere."""
         root = f"{self._root}/{version}"
         for _ in range(most):
             page = self.call(tenant, "GET", path, version=version, query=query, attempts=2)

@@ -1,7 +1,8 @@
 """Subscriptions to a meeting's call events (Graph beta, reference graph.md 3.1 and 3.7).
 
-Beta only and app-only; one subscription per app and meeting; it reports only calls that begin after it exists.
-Both webhook addresses carry the visit's sealed context, so that a notification finds its way without a look-up.
+Beta only and app-only; one subscription per app and meeting; it reports only calls that begin after it
+exists. Both webhook addresses carry the visit's sealed context, so that a notification finds its way without
+a look-up.
 """
 
 from dataclasses import dataclass
@@ -42,9 +43,10 @@ class Subscriptions:
     def create(
         self, tenant: str, join_url: str, context: str, client_state: str, expires: datetime
     ) -> Subscription | None:
-        """Subscribes to the meeting's call events; None where a subscription exists already (409; see ``find``).
+        """Subscribes to the meeting's call events; None where a subscription exists (409; see ``find``).
 
-        ``context``: the visit's sealed context; ``client_state``: see ``client_state``; ``expires``: see ``until``.
+        ``context``: the visit's sealed context; ``client_state``: see ``client_state``; ``expires``: see
+        ``until``.
         """
         body = {
             "changeType": "updated",
@@ -67,9 +69,10 @@ class Subscriptions:
         return _subscription(answer)
 
     def find(self, tenant: str, join_url: str) -> Subscription | None:
-        """The subscription that this app holds for the meeting, looked for among all of them; None without one.
+        """The subscription that this app holds for the meeting, looked for among all; None without one.
 
-        For ``create``'s None when its id was never written down: not on a launch's path, the list may be long.
+        For ``create``'s None when its id was never written down: not on a launch's path, the list may be
+        long.
         """
         resource = _resource(join_url)
         for item in self._graph.pages(tenant, "/subscriptions", version=_VERSION, most=100):
@@ -78,7 +81,7 @@ class Subscriptions:
         return None
 
     def renew(self, tenant: str, subscription_id: str, expires: datetime) -> Subscription | None:
-        """Prolongs it and moves it to the newest encryption certificate; None where it is gone (then re-create)."""
+        """Prolongs it, moves it to the newest encryption certificate; None where it is gone (re-create)."""
         body = {"expirationDateTime": timestamp(expires), **self._encryption()}
         try:
             return _subscription(
@@ -130,7 +133,7 @@ def is_client_state(pseudonyms: Pseudonyms, connection: str, visit_key: str, sho
 
 
 def _resource(join_url: str) -> str:
-    """The address exactly as Graph gave it, escaped once more: its own ``%3a`` becomes ``%253a`` (graph.md 3.1)."""
+    """The address as Graph gave it, escaped once more: its own ``%3a`` becomes ``%253a`` (graph.md 3.1)."""
     return f"communications/onlineMeetings(joinWebUrl='{quote(join_url, safe='')}')/meetingCallEvents"
 
 

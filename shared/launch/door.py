@@ -9,9 +9,10 @@ from shared.connection import Approved, Policy
 from shared.context import VisitContext
 from shared.edge import content_security_policy
 from shared.errors import Refusal
-from shared.launch.flow import Finished, SmartFlow
+from shared.launch.flow import SmartFlow
 from shared.launch.jar import Jar
 from shared.launch.outcomes import Outcomes
+from shared.launch.passage import Finished
 from shared.launch.visit import Visits
 from shared.meeting import Rooms
 from shared.outbound import Outbound
@@ -34,25 +35,25 @@ class DoorServices(Protocol):
     """What both doors need of the wired services."""
 
     @property
-    def settings(self) -> Settings: ...  # noqa: D102
+    def settings(self) -> Settings: ...
     @property
-    def clock(self) -> Clock: ...  # noqa: D102
+    def clock(self) -> Clock: ...
     @property
-    def entropy(self) -> Entropy: ...  # noqa: D102
+    def entropy(self) -> Entropy: ...
     @property
-    def sealer(self) -> Sealer: ...  # noqa: D102
+    def sealer(self) -> Sealer: ...
     @property
-    def pseudonyms(self) -> Pseudonyms: ...  # noqa: D102
+    def pseudonyms(self) -> Pseudonyms: ...
     @property
-    def outbound(self) -> Outbound: ...  # noqa: D102
+    def outbound(self) -> Outbound: ...
     @property
-    def stores(self) -> Stores: ...  # noqa: D102
+    def stores(self) -> Stores: ...
     @property
-    def flow(self) -> SmartFlow: ...  # noqa: D102
+    def flow(self) -> SmartFlow: ...
     @property
-    def rooms(self) -> Rooms: ...  # noqa: D102
+    def rooms(self) -> Rooms: ...
     @property
-    def pages(self) -> Pages: ...  # noqa: D102
+    def pages(self) -> Pages: ...
 
 
 class Door:
@@ -72,10 +73,11 @@ class Door:
         return f"{self._services.settings.public_url}/launch/{self.side}/callback"
 
     def launch(self, request: Request, opens: frozenset[str]) -> Response:
-        """Leg 1. ``opens``: the values of the query's ``open`` that this door knows; others mean the meeting."""
-        approved = self.approved(request.route.get("connection", ""))
+        """Leg 1. ``opens``: values of the query's ``open`` that this door knows; else the meeting."""
+        connection = request.route.get("connection", "")
         iss, launch = request.query.get("iss", ""), request.query.get("launch", "")
-        with self.outcomes.watched(approved.connection.id, self.side):
+        with self.outcomes.watched(connection, self.side):
+            approved = self.approved(connection)
             self._flow.admit(approved, iss, launch)
             if request.header("sec-fetch-dest") in _FRAMES:
                 return self._framed(request)
@@ -124,9 +126,9 @@ class Door:
         url = self._resume.find(request, label) if label else None
         return redirect(url) if isinstance(url, str) else None
 
-    def resume(self, request: Request, label: str, url: str) -> tuple[Cookie, ...]:
-        """The cookies that make ``resumed`` answer ``url`` from now on."""
-        return self._resume.put(request, label, url)
+    def resume(self, request: Request, url: str, label: str, *also: str) -> tuple[Cookie, ...]:
+        """The cookies that make ``resumed`` answer ``url`` under these labels from now on."""
+        return self._resume.put(request, label, url, *also)
 
     def _framed(self, request: Request) -> Response:
         """A page inside the EHR's frame with one link to ourselves: the launch value is still unused."""

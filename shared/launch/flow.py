@@ -1,8 +1,8 @@
 """From the EHR's launch to a verified token: SMART App Launch 2.2 as doors and approvers walk it.
 
-    begin     iss is an approved form -> discovery, pinned -> redirect to authorize; a sealed cookie keeps the
-    flow take      the answer's state finds its cookie, which is consumed whatever happens next complete  code
-    -> token, id_token verified, audience of this door
+    begin     iss is an approved form -> discovery, pinned -> redirect to authorize; a sealed cookie keeps it
+    take      the answer's state finds its cookie, which is consumed whatever happens next
+    complete  code -> token, id_token verified, audience of this door
 
 Nothing is stored between the two legs. The cookie is named after the random state and bound to this browser
 by being there; it fixes connection, revision and iss, so that a code never reaches another server's token
@@ -11,8 +11,7 @@ endpoint.
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from shared.clock import Clock, Entropy
 from shared.connection import Approved, Client, Connection, Revision
@@ -22,6 +21,7 @@ from shared.launch.answers import ehr_answers
 from shared.launch.jar import Jar
 from shared.launch.once import Once
 from shared.launch.parameters import CODE_LIMIT, ISS_LIMIT, LAUNCH_LIMIT, STATE, error_code, opaque
+from shared.launch.passage import AUDIENCE, Errand, Finished, Taken, consumed, taken_from
 from shared.pages import Pages
 from shared.sealing import Sealer
 from shared.smart import authorize
@@ -29,77 +29,9 @@ from shared.smart.discovery import Discovery, SmartConfiguration
 from shared.smart.id_token import Identity, IdTokens
 from shared.smart.token import TokenAnswer, Tokens
 from shared.store import Stores
-from shared.web import Cookie, Request, Response, html, redirect
-
-type Purpose = Literal["provider", "patient", "approval"]
+from shared.web import Request, Response, html, redirect
 
 FLOWS = 6
-AUDIENCE: Mapping[Purpose, frozenset[str]] = {
-    "provider": frozenset({"Practitioner", "PractitionerRole", "Person"}),
-    "patient": frozenset({"Patient", "RelatedPerson"}),
-    "approval": frozenset({"Practitioner", "PractitionerRole", "Person"}),
-}
-
-
-@dataclass(frozen=True)
-class Taken:
-    """A flow whose cookie is consumed. Every answer from here on must carry ``clear``."""
-
-    purpose: Purpose
-    connection_id: str
-    revision_number: int
-    iss: str
-    extra: Mapping[str, str]
-    clear: Cookie
-    state: str = field(repr=False)
-    verifier: str = field(repr=False)
-    nonce: str = field(repr=False)
-    redirect_uri: str = ""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A completed sign-in. ``identity`` is None only where the revision takes the user from a context key."""
-
-    purpose: Purpose
-    connection: Connection
-    revision: Revision
-    iss: str
-    extra: Mapping[str, str]
-    token: TokenAnswer
-    identity: Identity | None
-    clear: Cookie
-    state: str = field(repr=False, default="")
-
-    @property
-    def approved(self) -> Approved:
-        """Connection and revision as the rooms below take them."""
-        return Approved(self.connection, self.revision)
-
-    @property
-    def connection_id(self) -> str:
-        """The connection's id."""
-        return self.connection.id
-
-    @property
-    def revision_number(self) -> int:
-        """The revision the flow began under."""
-        return self.revision.number
-
-
-@dataclass(frozen=True)
-class _Errand:
-    """What one authorization request is made of; ``launch`` is empty for a standalone one."""
-
-    purpose: Purpose
-    approved: Approved
-    client: Client
-    config: SmartConfiguration
-    iss: str
-    redirect_uri: str
-    scope: str
-    launch: str
-    extra: Mapping[str, str]
 
 
 class SmartFlow:
@@ -153,7 +85,7 @@ class SmartFlow:
         client = approved.revision.client(side)
         config = self._configuration(approved.connection, approved.revision, client, iss)
         wanted = scope or authorize.launch_scopes(approved.revision, side, config)
-        errand = _Errand(side, approved, client, config, iss, redirect_uri, wanted, launch, extra or {})
+        errand = Errand(side, approved, client, config, iss, redirect_uri, wanted, launch, extra or {})
         return self._sent(request, errand)
 
     def begin_approval(
@@ -169,7 +101,7 @@ class SmartFlow:
         client, iss = revision.provider, connection.fhir_base
         config = self._configuration(connection, revision, client, iss)
         scope = authorize.approval_scopes()
-        errand = _Errand("approval", approved, client, config, iss, redirect_uri, scope, "", extra or {})
+        errand = Errand("approval", approved, client, config, iss, redirect_uri, scope, "", extra or {})
         return self._sent(request, errand)
 
     def finish(self, request: Request, redirect_uri: str) -> Finished:
@@ -194,14 +126,14 @@ class SmartFlow:
         try:
             value = self._jar.get(request, state)
         except SealExpired as error:
-            raise _consumed(Refusal("flow-expired"), self._jar.drop(state)) from error
+            raise consumed(Refusal("flow-expired"), self._jar.drop(state)) from error
         except SealBroken as error:
-            raise _consumed(Refusal("flow-unknown", "cookie does not open"), self._jar.drop(state)) from error
+            raise consumed(Refusal("flow-unknown", "cookie does not open"), self._jar.drop(state)) from error
         if value is None:
             raise Refusal("flow-unknown", "no cookie for this state")
-        taken = _taken(value, state, self._jar.drop(state))
+        taken = taken_from(value, state, self._jar.drop(state))
         if not hmac.compare_digest(taken.redirect_uri, redirect_uri):
-            raise _consumed(Refusal("flow-unknown", "the flow began at another door"), taken.clear)
+            raise consumed(Refusal("flow-unknown", "the flow began at another door"), taken.clear)
         return taken
 
     def complete(self, request: Request, taken: Taken) -> Finished:
@@ -226,7 +158,7 @@ class SmartFlow:
             taken.state,
         )
 
-    def _sent(self, request: Request, errand: _Errand) -> Response:
+    def _sent(self, request: Request, errand: Errand) -> Response:
         state, nonce = self._entropy.token(32), self._entropy.token(24)
         verifier = authorize.new_verifier(self._entropy)
         values = authorize.parameters(
@@ -239,18 +171,8 @@ class SmartFlow:
             challenge=authorize.challenge_of(verifier),
             launch=errand.launch,
         )
-        kept = {
-            "p": errand.purpose,
-            "c": errand.approved.connection.id,
-            "r": errand.approved.revision.number,
-            "i": errand.iss,
-            "u": errand.redirect_uri,
-            "v": verifier,
-            "o": nonce,
-            "x": dict(errand.extra),
-        }
         response = self._onward(request, errand.config, values)
-        return response.with_cookies(*self._jar.put(request, state, kept))
+        return response.with_cookies(*self._jar.put(request, state, errand.kept(verifier, nonce)))
 
     def _onward(self, request: Request, config: SmartConfiguration, values: Mapping[str, str]) -> Response:
         url = authorize.address(config.authorization_endpoint, values)
@@ -309,29 +231,6 @@ class SmartFlow:
         if identity.user_type and identity.user_type not in AUDIENCE[taken.purpose]:
             raise Refusal("wrong-front-door", identity.user_type)
         return identity
-
-
-def _taken(value: Any, state: str, clear: Cookie) -> Taken:
-    try:
-        return Taken(
-            purpose=value["p"],
-            connection_id=value["c"],
-            revision_number=value["r"],
-            iss=value["i"],
-            extra=value["x"],
-            clear=clear,
-            state=state,
-            verifier=value["v"],
-            nonce=value["o"],
-            redirect_uri=value["u"],
-        )
-    except (KeyError, TypeError) as error:  # sealed by another release of this app
-        raise _consumed(Refusal("flow-expired", "another release's flow"), clear) from error
-
-
-def _consumed(refusal: Refusal, clear: Cookie) -> Refusal:
-    refusal.cookies = (clear,)
-    return refusal
 
 
 def _code(request: Request) -> str:

@@ -23,18 +23,14 @@ class Jar:
         self._most = most
         self._prefix = f"__Host-{name or purpose}-"
 
-    def put(self, request: Request, label: str, value: Any) -> tuple[Cookie, ...]:
-        """The cookies to set: the new one, and deletions of those it pushes out."""
-        mine = self._prefix + label
-        sealed = self._sealer.seal(
-            self._purpose, {"n": mine, "t": int(self._clock.now().timestamp()), "v": value}
-        )
-        others = sorted(
-            (name for name in self._names(request) if name != mine), key=lambda n: self._age(request, n)
-        )
-        surplus = max(0, len(others) - self._most + 1)
+    def put(self, request: Request, label: str, value: Any, *also: str) -> tuple[Cookie, ...]:
+        """The cookies to set: the new one (under further labels too), and deletions of those pushed out."""
+        mine = [self._prefix + name for name in (label, *also)]
+        others = [name for name in request.cookies if name.startswith(self._prefix) and name not in mine]
+        others.sort(key=lambda name: self._age(request, name))
+        surplus = max(0, len(others) + len(mine) - self._most)
         return (
-            Cookie(mine, sealed, LIFETIMES[self._purpose]),
+            *(Cookie(name, self._sealed(name, value), LIFETIMES[self._purpose]) for name in mine),
             *(Cookie(name, "", 0) for name in others[:surplus]),
         )
 
@@ -64,8 +60,9 @@ class Jar:
         """The deletion of one cookie."""
         return Cookie(self._prefix + label, "", 0)
 
-    def _names(self, request: Request) -> list[str]:
-        return [name for name in request.cookies if name.startswith(self._prefix)]
+    def _sealed(self, name: str, value: Any) -> str:
+        now = int(self._clock.now().timestamp())
+        return self._sealer.seal(self._purpose, {"n": name, "t": now, "v": value})
 
     def _age(self, request: Request, name: str) -> int:
         """When it was sealed; those that do not open come first."""

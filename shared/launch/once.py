@@ -3,8 +3,9 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
+from shared.errors import Refusal
 from shared.web import Response
 
 _KEPT = 200
@@ -31,10 +32,17 @@ class Once:
                 while len(self._answers) > _KEPT:
                     self._answers.popitem(last=False)
         if known is not None:
-            return known.result(_PATIENCE)
+            return _waited(known)
         try:
             future.set_result(make())
         except BaseException as error:
             future.set_exception(error)
             raise
         return future.result()
+
+
+def _waited(known: Future[Response]) -> Response:
+    wait((known,), _PATIENCE)
+    if not known.done():
+        raise Refusal("meeting-unavailable", "the first request of this flow is still under way")
+    return known.result()

@@ -5,7 +5,7 @@ from shared.web import Request
 
 
 def own_page_only(request: Request, public_url: str) -> None:
-    """Refusal ``cross-site`` for a request that another site's page caused, or whose origin nobody can tell."""
+    """Refusal ``cross-site`` for what another site's page caused, or nobody can tell."""
     site, origin = request.header("sec-fetch-site"), request.header("origin")
     # "null" is what a browser sends for our own page under no-referrer: then Fetch Metadata alone decides.
     if origin not in ("", "null") and origin != public_url:

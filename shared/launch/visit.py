@@ -20,8 +20,8 @@ from shared.connection import Side
 from shared.context import VisitContext
 from shared.errors import OutsideError, Refusal
 from shared.launch.answers import READ_STATUSES, ehr_answers
-from shared.launch.flow import Finished
 from shared.launch.parameters import VISIT_ID, visit_id
+from shared.launch.passage import Finished
 from shared.outbound import Outbound
 from shared.sealing import Pseudonyms
 from shared.smart.chart import RESOURCE_ID, Appointment, Chart, Encounter

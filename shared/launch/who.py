@@ -2,8 +2,8 @@
 
 from shared.connection import Side
 from shared.errors import Refusal
-from shared.launch.flow import Finished
 from shared.launch.parameters import user_id
+from shared.launch.passage import Finished
 
 
 def ehr_user(finished: Finished, side: Side) -> str:

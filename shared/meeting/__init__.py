@@ -1,4 +1,4 @@
-"""A visit's meeting: who organizes it, one meeting however many launch at once, guarded before anybody is let in."""
+"""A visit's meeting: one however many launch at once, guarded before anybody is let in."""
 
 from shared.meeting.persons import Launcher
 from shared.meeting.rooms import Room, Rooms

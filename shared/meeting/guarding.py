@@ -1,4 +1,4 @@
-"""Makes the visit's meeting and guards it, in the name of whoever can; written down once, and only when guarded."""
+"""Makes and guards the visit's meeting, in the name of whoever can; written down once, when guarded."""
 
 import logging
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _ORGANIZER_STATUSES = frozenset({403, 404, 429})
 
 
 class Guarding:
-    """``createOrGet``, then the PATCH of what it ignores; both are idempotent, so every launch may run them."""
+    """``createOrGet``, then the PATCH of what it ignores; both idempotent, so every launch may run them."""
 
     def __init__(self, meetings: OnlineMeetings) -> None:
         self._meetings = meetings
@@ -68,7 +68,7 @@ def _written(opening: Opening, made_for: Visit, meeting: OnlineMeeting) -> Visit
 
 
 def _succeeded(opening: Opening, failures: Mapping[str, OutsideError], last: OutsideError) -> Visit:
-    """The row with the next organizer, or with what another launch made of it meanwhile; Refusal without one."""
+    """The row with the next organizer, or what another launch made of it meanwhile; Refusal without one."""
     tried = frozenset(failures)
     successor = following(opening.organizers, tried)
     if successor is None or not (isinstance(last, StatusRefused) and last.status in _ORGANIZER_STATUSES):

@@ -1,7 +1,7 @@
-"""What a launch fetches side by side once the meeting stands: the subscription to call events, and the patient's link.
+"""What a launch fetches side by side once the meeting stands: subscription and patient's link.
 
-The subscription must exist before anybody is sent to Teams, because Graph reports only calls that begin after it; but
-a visit does not wait longer than its budget for it.
+The subscription must exist before anybody is sent to Teams, because Graph reports only calls that begin after
+it; but a visit does not wait longer than its budget for it.
 """
 
 import logging
@@ -69,7 +69,7 @@ class Linking:
         self._lock = threading.Lock()
 
     def find(self, opening: Opening, visit: Visit) -> Found:
-        """Asks only for what the row lacks. A clinician does not wait for the patient's link, nor the reverse."""
+        """Asks only for what the row lacks. A clinician does not wait for the patient's link."""
         for_patient = opening.launcher.side == "patient"
         subscribing = self._start(self._subscription, opening, visit) if visit.live == "unknown" else None
         linking = None
@@ -104,7 +104,7 @@ class Linking:
         return self._meetings.virtual_join_url(opening.tenant, visit.organizer, visit.meeting_id)
 
     def _in_time(self, opening: Opening, subscribing: "Future[Subscription | None]") -> Found:
-        """What became of the subscription within the budget; no id but ``live``: another launch has made it."""
+        """What became of the subscription in time; ``live`` without an id: another launch has made it."""
         extra = {"connection": opening.context.connection}
         try:
             return Found("live", subscribing.result(timeout=self._budget))
@@ -117,7 +117,7 @@ class Linking:
 
 
 def _write_late(opening: Opening, subscribing: "Future[Subscription | None]") -> None:
-    """Writes down a subscription that came after its launch had gone on; ``tend`` would find it, only later."""
+    """Writes down a subscription that came after its launch had gone on; ``tend`` would find it later."""
     try:
         found = Found("live-unavailable", subscribing.result())
         opening.store.visits.change(*opening.name, found.onto)
@@ -126,7 +126,7 @@ def _write_late(opening: Opening, subscribing: "Future[Subscription | None]") ->
 
 
 def _link(linking: "Future[str | None] | None", seconds: float) -> str:
-    """The patient's link if it came in time; without one the patient takes the meeting's own, the same room."""
+    """The patient's link if it came in time; without it the meeting's own leads to the same room."""
     if linking is None:
         return ""
     try:

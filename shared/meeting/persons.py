@@ -1,4 +1,4 @@
-"""Who launched into a visit, as its row may hold it: a clinician's EHR user ID as is, a patient-side one sealed."""
+"""Who launched into a visit, as its row may hold it: clinicians' EHR user IDs as is, patients' sealed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ MOST_PERSONS = 150
 
 @dataclass(frozen=True)
 class Launcher:
-    """Who presses *Begin virtual visit*: the side of the door, the EHR user ID, and (providers) the Entra object id."""
+    """Who presses *Begin virtual visit*: side of the door, EHR user ID, and (providers) Entra object id."""
 
     side: Side
     ehr_user: str
@@ -25,7 +25,7 @@ class Launcher:
 def with_launcher(
     persons: tuple[Person, ...], launcher: Launcher, now: datetime, sealer: Sealer
 ) -> tuple[Person, ...]:
-    """The persons with this one added, or the very same tuple if they were there already (or the row is full)."""
+    """The persons with this one added; the very same tuple if they were there, or the row is full."""
     if len(persons) >= MOST_PERSONS or any(_is(person, launcher, sealer) for person in persons):
         return persons
     user = launcher.ehr_user if launcher.side == "provider" else sealer.seal("person", launcher.ehr_user)

@@ -1,9 +1,10 @@
-"""Opens the room of a visit: the same idempotent steps for everybody who launches into it, in any order, at once.
+"""Opens the room of a visit: the same idempotent steps for everybody who launches into it, at once.
 
 1. The visit's row is made by insert-if-absent; it decides the organizer.
 2. Whoever made the row queues ``tend`` (``tending``).
-3. ``createOrGet``, then the PATCH that guards the room. The meeting is written down only after both, once, and
-   whoever finds another one written uses that; until then a failing organizer may be replaced (``guarding``).
+3. ``createOrGet``, then the PATCH that guards the room. The meeting is written down only after both, once,
+   and whoever finds another one written uses that; until then a failing organizer may be replaced
+   (``guarding``).
 4. Side by side: the subscription to call events, with a budget, and the patient's link (``linking``).
 
 A row that has come this far needs none of it: no call to Graph, and no write unless somebody new comes.
@@ -29,7 +30,7 @@ from shared.store.visits import Visit
 
 @dataclass(frozen=True)
 class Room:
-    """Where to send whom. Both links exist only behind a guarded lobby; ``live``: call events are reported."""
+    """Where to send whom, behind a guarded lobby; ``live``: call events are reported."""
 
     provider_url: str = field(repr=False)
     patient_url: str = field(repr=False)
@@ -52,7 +53,7 @@ class Rooms:
         budget: float = 2.5,
         threads: int = 32,
     ) -> None:
-        """``budget``: seconds that a launch waits for its subscription; ``threads``: for the calls side by side."""
+        """``budget``: seconds a launch waits for its subscription; ``threads``: for calls side by side."""
         self._stores = stores
         self._sealer = sealer
         self._pseudonyms = pseudonyms
@@ -128,7 +129,7 @@ class Rooms:
 
 
 def _reopened(opening: Opening) -> tuple[Visit, bool]:
-    """Somebody comes back after the visit was closed: it is tended and subscribed to anew, by one of those who come."""
+    """Somebody comes back after the end: tended and subscribed to anew, by one of those who come."""
     won = False
 
     def reopen(visit: Visit) -> Visit | None:

@@ -1,4 +1,4 @@
-"""Queues ``tend`` once per visit: the durable home of what the EHR needs to recognise the visit (design section 6)."""
+"""Queues ``tend`` once per visit: the durable home of what the EHR needs to recognise the visit."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ class Tending:
         self._clock = clock
 
     def ensure(self, opening: Opening, visit: Visit, fresh: bool) -> bool | None:
-        """Queues ``tend`` if that falls to this launch. The answer belongs into the row's ``tended``; None: leave it.
+        """Queues ``tend`` if that falls to this launch. The answer is the row's ``tended``; None: leave it.
 
         ``fresh``: this launch made (or reopened) the row.
         """
@@ -50,7 +50,7 @@ class Tending:
         return won
 
     def _queue(self, opening: Opening) -> bool:
-        """False when the queue does not take it: the visit starts all the same, and the next launch tries again."""
+        """False when the queue does not take it: the visit starts, and the next launch tries again."""
         try:
             opening.store.queue("tend").send(self._message(opening), delay=DELAY_SECONDS)
         except OutsideError:
@@ -62,8 +62,8 @@ class Tending:
     def _message(self, opening: Opening) -> str:
         """The queue's text; what is sealed names the visit, never a person.
 
-        Its members: ``c`` the visit's sealed context, ``connection``, ``visit`` (its key), ``starts`` and ``ends``
-        (empty where unknown), ``at`` (now).
+        Its members: ``c`` the visit's sealed context, ``connection``, ``visit`` (its key), ``starts`` and
+        ``ends`` (empty where unknown), ``at`` (now).
         """
         context = opening.context
         sealed = {

@@ -2,9 +2,9 @@
 
 * https only, whatever the address book says.
 * Connects by name and speaks TLS by name; the certificate is checked by name.
-* Every address that the name resolves to is checked before the first packet, and the connection goes to one of the
-  checked addresses: a name that resolves differently a moment later gains nothing. An address inside is refused
-  unless the operator lists the host; link-local and metadata addresses are refused always.
+* Every address that the name resolves to is checked before the first packet, and the connection goes to one
+  of the checked addresses: a name that resolves differently a moment later gains nothing. An address inside
+  is refused unless the operator lists the host; link-local and metadata addresses are refused always.
 * The environment is ignored: no proxy, no ``.netrc``, no certificate bundle from there. A proxy is a setting.
 * No redirect is followed: a 3xx is an answer like any other. No cookie is kept.
 * The time limit is for the whole call, from looking up the name to the last byte of the body.

@@ -1,7 +1,7 @@
 """Which addresses may be called.
 
-Whether an address is *inside* is decided on the innermost one: an IPv4 address wrapped into IPv6 (mapped, 6to4,
-Teredo, NAT64) reaches the same machine.
+Whether an address is *inside* is decided on the innermost one: an IPv4 address wrapped into IPv6 (mapped,
+6to4, Teredo, NAT64) reaches the same machine.
 """
 
 import socket
@@ -17,9 +17,14 @@ type Resolve = Callable[[str, int], list[str]]
 
 # Carrier-grade NAT (RFC 6598) is inside to whoever stands behind it, though Python calls it neither.
 _INSIDE = (IPv4Network("100.64.0.0/10"), IPv6Network("fec0::/10"))
-# Metadata and platform services answer with credentials to anyone who can speak to them: Azure's wire server has a
-# public address, AWS's IPv6 one looks like any private network.
-_NEVER = (IPv4Network("168.63.129.16/32"), IPv6Network("fd00:ec2::/32"), IPv4Network("0.0.0.0/8"))
+# Metadata and platform services answer with credentials to anyone who can speak to them: Azure's wire server
+# has a public address, AWS's IPv6 one looks like any private network.
+_NEVER = (
+    IPv4Network("168.63.129.16/32"),
+    IPv6Network("fd00:ec2::/32"),
+    IPv4Network("0.0.0.0/8"),
+    IPv4Network("255.255.255.255/32"),
+)
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
@@ -48,7 +53,7 @@ class Addresses:
         self._threads = ThreadPoolExecutor(16, thread_name_prefix="resolve")
 
     def of(self, host: str, port: int, seconds: float) -> list[str]:
-        """The addresses to call, in order of preference; AddressRefused, or Unreachable when the name has none."""
+        """The addresses to call, best first; AddressRefused, or Unreachable when the name has none."""
         name = normal(host)
         # The system's resolver knows no deadline, so it runs on a thread that can be given up.
         looking: Future[list[str]] = self._threads.submit(self._resolve, name, port)

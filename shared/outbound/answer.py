@@ -30,12 +30,13 @@ class Answer:
         """The body as JSON; AnswerRefused when it is none."""
         try:
             return json.loads(self.body)
-        except (ValueError, RecursionError):
-            pass
-        raise AnswerRefused("the answer is not JSON")
+        except (ValueError, RecursionError) as error:
+            kind = type(error).__name__
+        # Raised outside the handler: the decoder's exception carries the whole body.
+        raise AnswerRefused(f"the answer is not JSON ({kind})")
 
     def retry_after(self) -> float | None:
-        """Seconds that the service asks us to wait (RFC 9110 10.2.3), at most a day; None when it does not say."""
+        """Seconds that the service asks us to wait (RFC 9110 10.2.3), a day at most; None if it does not."""
         text = self.headers.get("retry-after", "").strip()
         if text.isascii() and text.isdecimal():
             return min(float(text[:9]), _LONGEST_WAIT)

@@ -40,7 +40,7 @@ class Outbound:
         proxy_url: str = "",
         resolve: Resolve | None = None,
     ) -> None:
-        """``ca_bundle``: a PEM file trusted instead of the public authorities; ``resolve``: host, port to addresses."""
+        """``ca_bundle``: trusted instead of the public authorities; ``resolve``: host, port to addresses."""
         self._clock = clock
         self._addresses = Addresses(private_hosts, resolve)
         self._proxies = {"https": proxy_url} if proxy_url else {}
@@ -86,9 +86,10 @@ class Outbound:
     ) -> Answer:
         """The answer, whatever its status.
 
-        At most one of ``form``, ``json``, ``body``. ``timeout``: seconds for everything, all attempts together.
-        ``attempts`` counts for methods that may be repeated, or where ``idempotent`` says so. ``service``: our own
-        word for whom we call, for errors. AddressRefused, Unreachable, or AnswerRefused for a body that is too large.
+        At most one of ``form``, ``json``, ``body``. ``timeout``: seconds for everything, all attempts
+        together. ``attempts`` counts for methods that may be repeated, or where ``idempotent`` says so.
+        ``service``: our own word for whom we call, for errors. AddressRefused, Unreachable, or AnswerRefused
+        for a body that is too large.
         """
         origin = self._checked(url, service)
         request = self._prepared(method, url, headers, form, json, body, query, f"{service} ({origin})")
@@ -137,14 +138,12 @@ class Outbound:
         request = requests.Request(method.upper(), url, dict(headers or {}), None, data, params, json=json)
         try:
             return self._session.prepare_request(request)
-        except (requests.RequestException, UnicodeError, ValueError):
-            failed = True
-        if failed:
-            raise AddressRefused(f"{whom}: the request cannot be written down")
-        raise AssertionError
+        except (requests.RequestException, ValueError) as error:
+            kind = type(error).__name__
+        raise AddressRefused(f"{whom}: the request cannot be written down ({kind})")
 
     def _attempt(self, request: PreparedRequest, until: float, max_bytes: int, whom: str) -> Answer:
-        """One try. Failures are raised outside the handler, so that the cause, which holds the URL, is let go."""
+        """One try. Failures are raised outside the handler: their cause, which holds the URL, is let go."""
         deadline.until = until
         try:
             return self._exchange(request, max_bytes, whom)

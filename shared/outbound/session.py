@@ -1,4 +1,4 @@
-"""The seam in the shape that MSAL asks of an HTTP client (``msal.ConfidentialClientApplication(http_client=)``)."""
+"""The seam in the shape that MSAL asks of its ``http_client``."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ class Response:
 
 
 class Session:
-    """Sends through ``Outbound``; other options than these are not known, so that none can weaken the policy."""
+    """Sends through ``Outbound``; knows no other options than these, so that none can weaken the policy."""
 
     def __init__(self, outbound: "Outbound", service: str = "microsoft-365") -> None:
         self._outbound = outbound
@@ -69,14 +69,14 @@ class Session:
         data: Mapping[str, str] | str | None,
         timeout: float | None,
     ) -> Response:
-        named = {"form": data} if isinstance(data, Mapping) else {"body": data}
         answer = self._outbound.send(
             method,
             url,
-            headers={name: value for name, value in (headers or {}).items() if value is not None},
-            query={name: str(value) for name, value in (params or {}).items() if value is not None},
+            headers=headers,
+            query=params,
+            form=data if isinstance(data, Mapping) else None,
+            body=data if isinstance(data, str) else None,
             timeout=timeout or 10.0,
             service=self._service,
-            **named,  # type: ignore[arg-type]
         )
         return Response(answer)

@@ -1,7 +1,7 @@
 """Connections that keep the policy: to checked addresses only, and never longer than the call's deadline.
 
-Uses only hooks that urllib3 and ``ssl`` offer for it: a pool's ``ConnectionCls``, ``pool_classes_by_scheme``, and a
-context's ``sslsocket_class``.
+Uses only hooks that urllib3 and ``ssl`` offer for it: a pool's ``ConnectionCls``, ``pool_classes_by_scheme``,
+and a context's ``sslsocket_class``.
 """
 
 import socket
@@ -59,7 +59,7 @@ class PunctualSocket(ssl.SSLSocket):
 
 
 def tls_context(ca_bundle: str) -> ssl.SSLContext:
-    """TLS 1.2 or better, certificates required and checked by name; trusts the bundle, or the public authorities."""
+    """TLS 1.2 or better, certificates checked by name; trusts the bundle, or the public authorities."""
     import certifi
 
     context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
@@ -89,8 +89,8 @@ class CheckedAdapter(HTTPAdapter):
 
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The pool's key without TLS options: they stand in our context and cannot be changed from outside."""
+    ) -> tuple[Any, Any]:
+        """The pool's key without TLS options: they stand in our context, and no caller can change them."""
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
         return host, {}
 
@@ -101,12 +101,10 @@ class CheckedAdapter(HTTPAdapter):
 def _pool_class(addresses: Addresses) -> type[HTTPSConnectionPool]:
     class CheckedConnection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            failure: OSError = OSError("no address")
-            for address in addresses.of(self.host, self.port or 443, deadline.left()):
+            failure, port = OSError("no address"), self.port or 443
+            for address in addresses.of(self.host, port, deadline.left()):
                 try:
-                    return create_connection(
-                        (address, self.port or 443), deadline.left(), None, self.socket_options
-                    )
+                    return create_connection((address, port), deadline.left(), None, self.socket_options)
                 except OSError as error:
                     failure = error
             raise NewConnectionError(self, "no connection") from failure

@@ -127,7 +127,7 @@ class Discovery:
             if required:
                 raise AnswerRefused(f"{name} is missing")
             return ""
-        return checked_address(urljoin(root, text), name, self._private if browser else frozenset())
+        return checked_address(_resolved(root, text, name), name, self._private if browser else frozenset())
 
 
 def checked_address(url: str, name: str, http_hosts: frozenset[str] = frozenset()) -> str:
@@ -144,6 +144,13 @@ def checked_address(url: str, name: str, http_hosts: frozenset[str] = frozenset(
     if parts.scheme != "https" and not (parts.scheme == "http" and host in http_hosts):
         raise AnswerRefused(f"{name} is not https")
     return url
+
+
+def _resolved(root: str, text: str, name: str) -> str:
+    try:
+        return urljoin(root, text)
+    except ValueError as error:
+        raise AnswerRefused(f"{name} is no address") from error
 
 
 def origin(url: str) -> tuple[str, str, int]:

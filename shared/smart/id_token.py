@@ -35,7 +35,7 @@ class Identity:
 
 
 class IdTokens:
-    """Verifies id_tokens of EHRs: Refusal ``identity-invalid``, or an OutsideError when keys are not to be had.
+    """Verifies id_tokens of EHRs: Refusal ``identity-invalid``, or an OutsideError when there are no keys.
 
     The issuer is often not the FHIR base (Epic: ``.../oauth2``). It is the one that smart-configuration
     names; a server that names none must issue from the origin of its token endpoint, which is pinned.
@@ -67,7 +67,7 @@ class IdTokens:
         return _identity(claims, bases)
 
     def jwks_url(self, config: SmartConfiguration, issuer: str = "") -> str:
-        """Where the keys are: ``jwks_uri``, else what openid-configuration says, on the issuer's own origin."""
+        """Where the keys are: ``jwks_uri``, else what openid-configuration says, same origin."""
         if config.jwks_uri:
             return config.jwks_uri
         named = issuer or config.issuer

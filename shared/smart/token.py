@@ -4,7 +4,6 @@ Failures are OutsideErrors; a ``StatusRefused`` carries the OAuth error code (RF
 ``code``.
 """
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -167,8 +166,8 @@ def _visible(text: str) -> bool:
 def _error_code(answer: Answer) -> str:
     """The ``error`` member of a refusal; empty where the answer has none that looks like one."""
     try:
-        document = json.loads(answer.body)
-    except ValueError:
+        document = answer.json()
+    except AnswerRefused:
         return ""
     code = document.get("error") if isinstance(document, dict) else None
     return code if isinstance(code, str) and _ERROR.fullmatch(code) else ""

@@ -22,8 +22,9 @@ _OPTIONS: dict[str, Any] = {
     "retry_backoff_factor": 0.1,
 }
 
-# At level INFO it writes every request's address, which holds the keys of rows, into the log.
-logging.getLogger("azure").setLevel(logging.WARNING)
+# At levels INFO and DEBUG they write every request's address, which holds the keys of rows, into the log.
+for _name in ("azure", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class Account:
@@ -47,9 +48,7 @@ class Account:
     def table(self, name: str) -> TableClient:
         """A client of the table; asks nothing of the service yet."""
         if self._storage.connection_string:
-            return TableClient.from_connection_string(
-                self._storage.connection_string, name, **self._options
-            )
+            return TableClient.from_connection_string(self._storage.connection_string, name, **self._options)
         credential = managed_identity(self._storage.client_id)
         return TableClient(self._storage.table_url, name, credential=credential, **self._options)
 

@@ -1,8 +1,8 @@
-"""Connections and their revisions, one partition a connection, so that what belongs together is written together.
+"""Connections and their revisions, one partition a connection: what belongs together is written together.
 
-Rows: ``head`` (what never changes, and which revision is approved), ``revision-0001`` and so on, and ``approved``: both
-documents in one row, because a launch reads it every time. The index by organization is a partition of its own; a
-row there without a connection behind it (a creation cut short) means nothing.
+Rows: ``head`` (what never changes, and which revision is approved), ``revision-0001`` and so on, and
+``approved``: both documents in one row, because a launch reads it every time. The index by organization is a
+partition of its own; a row there without a connection behind it (a creation cut short) means nothing.
 """
 
 import logging
@@ -26,7 +26,9 @@ class Connections:
     def create(self, connection: Connection, revision: Revision) -> None:
         """Writes a new connection with its first revision; ChangedMeanwhile if the id is taken."""
         if connection.region != self._region or revision.connection != connection.id:
-            raise ValueError("a connection belongs to the region that its id names, a revision to its connection")
+            raise ValueError(
+                "a connection belongs to the region that its id names, a revision to its connection"
+            )
         self._table.insert(_index(connection.tenant), connection.id, {})
         self._table.batch([_write_head(connection), _write_revision(revision)])
 
@@ -46,7 +48,7 @@ class Connections:
         return [Revision.from_document(unpacked(row), row.etag) for row in rows]
 
     def approved(self, connection_id: str) -> Approved | None:
-        """What launches work with, in one read; None as long as nothing is approved. Its parts have no ETags."""
+        """What launches work with, in one read; None while nothing is approved. Its parts have no ETags."""
         row = self._table.get(connection_id, _APPROVED)
         if row is None:
             return None
@@ -56,10 +58,10 @@ class Connections:
         return Approved(connection, Revision.from_document(unpacked(row, "revision")))
 
     def save(self, connection: Connection | None, revision: Revision, *, publish: bool = False) -> None:
-        """Writes the revision, and the connection if given, all or nothing, each under the ETag it was read with.
+        """Writes the revision, and the connection if given: both or neither, each under its ETag.
 
-        A revision without ETag is a new one. ``publish``: launches use this revision from now on. ChangedMeanwhile
-        if somebody else was first.
+        A revision without ETag is a new one. ``publish``: launches use this revision from now on.
+        ChangedMeanwhile if somebody else was first.
         """
         writes = [_write_revision(revision)]
         if connection is not None:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 from shared.store.table import ChangedMeanwhile, Row, Table, Write, after, key_text
 
+type Links = list[Link]
+
 _USER = "user-"
 _PERSON = "person-"
 
 
 @dataclass(frozen=True)
 class Link:
-    """One link. ``oid``: the account's object id in Entra; ``sub_mac``: keyed HMAC of the id_token's ``sub``."""
+    """One link. ``oid``: the account's Entra object id; ``sub_mac``: keyed HMAC of the id_token's ``sub``."""
 
     connection: str
     ehr_user: str
@@ -44,7 +46,9 @@ class EhrUsers:
         }
         by_user = Write("insert", link.connection, _USER + key_text(link.ehr_user), values)
         # Only the row by EHR user decides; one left over on the other side must not block a new link.
-        by_person = Write("upsert", link.connection, _reverse(link.oid, link.ehr_user), {"ehr_user": link.ehr_user})
+        by_person = Write(
+            "upsert", link.connection, _reverse(link.oid, link.ehr_user), {"ehr_user": link.ehr_user}
+        )
         try:
             self._table.batch([by_user, by_person])
         except ChangedMeanwhile:
@@ -63,14 +67,14 @@ class EhrUsers:
         self._table.batch(writes)
         return True
 
-    def list(self, connection: str, limit: int = 1_000) -> list[Link]:
+    def list(self, connection: str, limit: int = 1_000) -> Links:
         """The connection's links, in the order of their keys."""
         return [_link(row) for row in self._table.rows(connection, _USER, after(_USER), limit)]
 
-    def of_person(self, connection: str, oid: str) -> "list[str]":
+    def of_person(self, connection: str, oid: str) -> tuple[str, ...]:
         """The EHR user IDs that are linked to an account."""
         prefix = _reverse(oid, "")
-        return [str(row["ehr_user"]) for row in self._table.rows(connection, prefix, after(prefix))]
+        return tuple(str(row["ehr_user"]) for row in self._table.rows(connection, prefix, after(prefix)))
 
 
 def _reverse(oid: str, ehr_user: str) -> str:

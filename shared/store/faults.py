@@ -1,7 +1,7 @@
-"""The storage SDK's failures in this project's words: no key, value or address of a row leaves in a message."""
+"""The storage SDK's failures in our words: no key, value or address of a row leaves in a message."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable
 
 from azure.core.exceptions import (
     AzureError,
@@ -12,6 +12,8 @@ from azure.core.exceptions import (
 )
 
 from shared.errors import OutsideError, Refusal, Unreachable
+
+_CODE = re.compile(r'"code"\s*:\s*"([A-Za-z]{1,60})"')
 
 
 class StorageUnavailable(Unreachable):
@@ -33,19 +35,16 @@ class ChangedMeanwhile(Refusal):
 OUTCOMES = (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError)
 
 
-@contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Lets expected outcomes through; everything else becomes StorageUnavailable or StorageRefused."""
+def translated[T](what: str, call: Callable[[], T]) -> T:
+    """What the call gives; its unexpected failures become StorageUnavailable or StorageRefused."""
     try:
-        yield
+        return call()
     except OUTCOMES:
         raise
     except HttpResponseError as error:
         status, code = error.status_code, error_code(error)
     except AzureError as error:
         status, code = None, type(error).__name__
-    else:
-        return
     # Raised outside the handlers: the SDK's exception holds the request and must not hang on ours.
     if status in (400, 413):
         raise StorageRefused(f"{what}: {status} {code}")
@@ -53,6 +52,9 @@ def translated(what: str) -> Iterator[None]:
 
 
 def error_code(error: HttpResponseError) -> str:
-    """The service's own word for what went wrong, or an empty text."""
+    """The service's own word for what went wrong, or an empty text. The SDK does not always read it."""
     code = getattr(error, "error_code", None)
+    if not code and error.response is not None:
+        found = _CODE.search(error.response.text())
+        code = found[1] if found else ""
     return str(getattr(code, "value", code) or "")

@@ -1,4 +1,4 @@
-"""The last launches of each connection by reason code, without identities: what an administrator looks at first."""
+"""The last launches of each connection by reason code, without identities: an administrator's first look."""
 
 import threading
 from dataclasses import dataclass

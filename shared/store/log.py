@@ -1,9 +1,10 @@
 """Rows in the order of time, newest first: the shape that ``Launches`` and ``Audit`` share."""
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from shared.store.table import Row, Table, Value
+from shared.store.table import ChangedMeanwhile, Row, Table, Value, Write
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 10**17
@@ -30,10 +31,12 @@ class TimeLog:
         return list(self._table.rows(partition, limit=limit))
 
     def trim(self, partition: str, keep: int, since: datetime, most: int = 200) -> int:
-        """Deletes what is beyond the newest ``keep`` rows or older than ``since``; how many, at most ``most``."""
+        """Deletes what is beyond the newest ``keep`` rows or older than ``since``; says how many."""
         last = newest_first(since)
         rows = self._table.rows(partition, limit=keep + most, keys_only=True)
         surplus = [row.rk for place, row in enumerate(rows) if place >= keep or row.rk > last]
-        for rk in surplus:
-            self._table.delete(partition, rk)
+        for start in range(0, len(surplus), 100):
+            # A row that is gone meanwhile was trimmed by somebody else, who will take the others, too.
+            with contextlib.suppress(ChangedMeanwhile):
+                self._table.batch([Write("delete", partition, rk) for rk in surplus[start : start + 100]])
         return len(surplus)

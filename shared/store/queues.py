@@ -1,5 +1,6 @@
 """A region's queues. Text goes in and comes out; on the wire it is base64, as the Functions host expects."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ FOREVER = -1
 
 @dataclass(frozen=True)
 class Message:
-    """A message that was received and is hidden from others for a while; ``receipt`` is needed to delete it."""
+    """A message that was received and is hidden for a while; ``receipt`` is needed to delete it."""
 
     id: str
     receipt: str = field(repr=False)
@@ -46,12 +47,12 @@ class Queue:
         def send() -> None:
             self._client.send_message(text, visibility_timeout=hidden, time_to_live=ttl)
 
-        with translated(self._name):
-            try:
-                send()
-            except ResourceNotFoundError:
-                self._made()
-                send()
+        try:
+            translated(self._name, send)
+        except ResourceNotFoundError:
+            with contextlib.suppress(ResourceExistsError):
+                translated(self._name, self._client.create_queue)
+            translated(self._name, send)
 
     def length(self) -> int:
         """About how many messages there are, hidden ones included."""
@@ -96,17 +97,10 @@ class Queue:
         return self._read(peek, None)
 
     def _read[T](self, read: Callable[[], T], absent: T) -> T:
-        with translated(self._name):
-            try:
-                return read()
-            except ResourceNotFoundError:
-                return absent
-
-    def _made(self) -> None:
         try:
-            self._client.create_queue()
-        except ResourceExistsError:
-            return
+            return translated(self._name, read)
+        except ResourceNotFoundError:
+            return absent
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

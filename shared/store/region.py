@@ -105,7 +105,7 @@ class Stores:
         raise KeyError(name)
 
     def of(self, connection_id: str) -> RegionStore:
-        """The store that a connection's id names; Refusal ``connection-unknown`` for an id that names none of ours."""
+        """The store that a connection's id names; Refusal ``connection-unknown`` if it names none of ours."""
         if not _CONNECTION_ID.fullmatch(connection_id):
             raise Refusal("connection-unknown", "not a connection's id")
         store = self._regions.get(region_of(connection_id))

@@ -1,15 +1,16 @@
-"""A table of rows under two keys, with ETags: Azure Table Storage without its traps.
+r"""A table of rows under two keys, with ETags: Azure Table Storage without its traps.
 
-* Keys from outside go through ``key_text``: the service refuses ``/ \\ # ?`` and control characters.
+* Keys from outside go through ``key_text``: the service refuses ``/ \ # ?`` and control characters.
 * A query's values are parameters, never part of its text.
 * A table that does not exist reads as empty and is made by the first write.
 * Failures: ChangedMeanwhile (an ETag or a key was taken), StorageUnavailable, StorageRefused.
 """
 
 import base64
+import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ from azure.core.exceptions import (
 from azure.data.tables import TableClient, TableEntity, TableTransactionError, UpdateMode
 
 from shared.errors import Refusal
-from shared.store.faults import ChangedMeanwhile, StorageUnavailable, error_code, translated
+from shared.store.faults import ChangedMeanwhile, error_code, translated
 
 __all__ = ["ChangedMeanwhile", "Row", "Table", "Write", "after", "key_text", "packed", "unpacked"]
 
@@ -47,7 +48,7 @@ class Row(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Write:
-    """One write of a batch. ``replace`` and ``delete`` hold only under ``etag``; ``upsert`` asks nothing."""
+    """One write of a batch. ``replace`` needs an ``etag``, ``delete`` may have one."""
 
     kind: Literal["insert", "replace", "upsert", "delete"]
     pk: str
@@ -65,11 +66,10 @@ class Table:
 
     def get(self, pk: str, rk: str) -> Row | None:
         """The row, or None."""
-        with translated(self._name):
-            try:
-                return _row(self._client.get_entity(pk, rk))
-            except ResourceNotFoundError:
-                return None
+        try:
+            return _row(translated(self._name, lambda: self._client.get_entity(pk, rk)))
+        except ResourceNotFoundError:
+            return None
 
     def insert(self, pk: str, rk: str, values: Mapping[str, Value]) -> bool:
         """Writes a row that is not there yet; False when it is."""
@@ -111,27 +111,39 @@ class Table:
     def rows(
         self, pk: str, rk_from: str = "", rk_below: str = "", limit: int = 1_000, keys_only: bool = False
     ) -> Iterator[Row]:
-        """At most ``limit`` rows of a partition in the order of their second key, from (with) to (without)."""
+        """At most ``limit`` rows of a partition, in the order of their second key, below ``rk_below``."""
         query, parameters = "PartitionKey eq @pk", {"pk": pk}
         if rk_from:
             query, parameters["low"] = f"{query} and RowKey ge @low", rk_from
         if rk_below:
             query, parameters["high"] = f"{query} and RowKey lt @high", rk_below
         select = ["PartitionKey", "RowKey"] if keys_only else None
-        with translated(self._name):
-            try:
-                found = self._client.query_entities(
-                    query, parameters=parameters, select=select, results_per_page=min(limit, 1_000)
-                )
-                for count, entity in enumerate(found, 1):
-                    yield _row(entity)
-                    if count >= limit:
-                        return
-            except ResourceNotFoundError:
+        found = self._client.query_entities(
+            query, parameters=parameters, select=select, results_per_page=min(limit, 1_000)
+        )
+        pages = found.by_page()
+        while page := self._page(pages):
+            yield from page[:limit]
+            limit -= len(page)
+            if limit <= 0:
                 return
 
+    def _page(self, pages: Iterator[Iterable[TableEntity]]) -> list[Row]:
+        """The next page that has rows: the service may send empty ones on its way."""
+
+        def following() -> list[Row]:
+            for page in pages:
+                if rows := [_row(entity) for entity in page]:
+                    return rows
+            return []
+
+        try:
+            return translated(self._name, following)
+        except ResourceNotFoundError:
+            return []
+
     def batch(self, writes: Sequence[Write]) -> None:
-        """All of the writes or none: one partition, at most 100 rows. ChangedMeanwhile if one of them fails."""
+        """All of the writes or none: one partition, at most 100. ChangedMeanwhile if one does not hold."""
         operations = [_operation(write) for write in writes]
         try:
             self._written(lambda: self._client.submit_transaction(operations))
@@ -144,19 +156,18 @@ class Table:
         except ResourceNotFoundError as error:
             if error_code(error) != "TableNotFound":
                 raise
-        with translated(self._name):
-            try:
-                self._client.create_table()
-            except ResourceExistsError:
-                pass
+        with contextlib.suppress(ResourceExistsError):
+            translated(self._name, self._client.create_table)
         return self._tried(write)
 
     def _tried[T](self, write: Callable[[], T]) -> T:
-        with translated(self._name):
+        def single() -> T:
             try:
                 return write()
             except TableTransactionError as error:
                 raise _single(error) from None
+
+        return translated(self._name, single)
 
 
 def key_text(value: str) -> str:
@@ -181,7 +192,7 @@ def after(prefix: str) -> str:
 
 
 def packed(document: Any, name: str = "document") -> dict[str, Value]:
-    """A JSON value as columns ``name``, ``name_1``, ...: one column alone holds no more than 32 Ki characters."""
+    """A JSON value as columns ``name``, ``name_1``, ...: one alone holds no more than 32 Ki characters."""
     text = json.dumps(document, separators=(",", ":"))
     pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
     return {f"{name}_{place}" if place else name: piece for place, piece in enumerate(pieces)}
@@ -219,7 +230,7 @@ def _operation(write: Write) -> Any:
         return ("upsert", entity, {"mode": UpdateMode.REPLACE})
     if write.kind == "replace":
         return ("update", entity, {"mode": UpdateMode.REPLACE, **_guard(write.etag)})
-    return ("delete", entity, _guard(write.etag))
+    return ("delete", entity, _guard(write.etag) if write.etag else {})
 
 
 def _single(error: TableTransactionError) -> Exception:
@@ -230,10 +241,4 @@ def _single(error: TableTransactionError) -> Exception:
         412: ResourceModifiedError,
     }
     kind = kinds.get(error.status_code)
-    if kind is None:
-        if error.status_code == 400:
-            return error
-        return StorageUnavailable(f"batch: {error.status_code} {error_code(error)}")
-    single = kind(message="batch", response=error.response)
-    single.error_code = error_code(error)  # type: ignore[attr-defined]
-    return single
+    return kind(message="batch", response=error.response) if kind is not None else error

@@ -1,4 +1,4 @@
-"""Visits, named by their keyed pseudonym: the organizer, the meeting, who launched, and what was seen of the call."""
+"""Visits, named by their keyed pseudonym: organizer, meeting, who launched, what was seen of the call."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ _LONGEST_PAUSE = 0.25
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who launched. ``user``: a clinician's EHR user ID as it is, a patient-side one sealed (``person``)."""
+    """Somebody who launched. ``user``: a clinician's EHR user ID as it is, a patient-side one sealed."""
 
     side: Side
     user: str = field(repr=False)
@@ -80,11 +80,11 @@ class Visits:
 
     def save(self, visit: Visit) -> Visit:
         """Writes the visit under the ETag it was read with; ChangedMeanwhile."""
-        return replace(visit, etag=self._table.replace(visit.connection, visit.key, _values(visit), visit.etag))
+        return replace(
+            visit, etag=self._table.replace(visit.connection, visit.key, _values(visit), visit.etag)
+        )
 
-    def change(
-        self, connection: str, key: str, fn: Callable[[Visit], Visit | None], tries: int = 8
-    ) -> Visit:
+    def change(self, connection: str, key: str, fn: Callable[[Visit], Visit | None], tries: int = 8) -> Visit:
         """The visit after ``fn``, which is asked again with the newest row whenever somebody else was first.
 
         ``fn`` returns None when there is nothing to change. Refusal ``not-found`` without such a visit;

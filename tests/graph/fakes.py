@@ -1,7 +1,7 @@
-"""Stand-ins for what is outside the Graph rooms: a strict Graph behind the outbound seam, and a region's storage.
+"""Stand-ins for what is outside: a strict Graph behind the outbound seam, and a region's storage.
 
-The simulated Microsoft 365 of the sandbox is the judge of what Graph accepts (``test_simulated_graph``); this one is
-small enough to fail on demand in any step and to record the order of what was asked.
+The simulated Microsoft 365 of the sandbox is the judge of what Graph accepts (``test_simulated_graph``); this
+one is small enough to fail on demand in any step and to record the order of what was asked.
 """
 
 import json
@@ -122,7 +122,7 @@ class Failures:
 
 
 class FakeGraph:
-    """Graph behind ``Outbound.send``: createOrGet, PATCH, browser link, subscriptions. Unknown requests fail the test."""
+    """Graph behind ``Outbound.send``: meetings, browser link, subscriptions. Others fail the test."""
 
     def __init__(self) -> None:
         self.failures = Failures()

@@ -34,7 +34,7 @@ class KeyServer:
         """A signed token; ``alg`` none, HS256 (by the public key as secret) and RS512 are forgeries."""
         headers = {"kid": "kid-1"}
         if alg == "none":
-            return jwt.encode(dict(claims), None, algorithm="none", headers=headers)
+            return jwt.encode(dict(claims), "", algorithm="none", headers=headers)
         if alg == "HS256":
             # PyJWT refuses to sign so; an attacker's library would not.
             return _hs256(claims, json.dumps(_published(self.key, "kid-1")).encode(), headers)

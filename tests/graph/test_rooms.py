@@ -165,7 +165,7 @@ def test_an_existing_meeting_is_corrected_only_where_it_differs(house: House) ->
 
 
 def test_an_existing_meeting_as_it_should_be_is_not_touched(house: House) -> None:
-    times = {"starts": NOW, "ends": NOW + timedelta(minutes=30)}
+    times: dict[str, Any] = {"starts": NOW, "ends": NOW + timedelta(minutes=30)}
     house.open(PROVIDER, **times)
     house.stores.store.visits.rows.clear()
     house.graph.sent.clear()
@@ -356,7 +356,8 @@ def test_tend_is_queued_once_and_holds_what_the_ehr_needs(house: House) -> None:
 def test_a_visit_starts_without_its_queue_and_a_later_launch_makes_up_for_it(house: House) -> None:
     house.stores.store.tend.down = True
     assert house.open(PROVIDER).provider_url
-    assert not house.row.tended
+    before = house.row
+    assert not before.tended
     house.stores.store.tend.down = False
     house.clock.move(seconds=31)
     house.open(PATIENT)

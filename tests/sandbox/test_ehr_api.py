@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.ehr.resources import resources
-from tests.sandbox.ehr_client import Connector, connector
+from tests.sandbox.ehr_client import Connector, connector, query
 
 
 @pytest.fixture(params=["epic", "fhir"])
@@ -104,6 +104,15 @@ def test_patient_token_should_end_at_the_patients_compartment(app: Connector) ->
     assert ids["total"] == found["total"]
 
 
+def test_patient_scope_without_a_patient_in_context_should_reach_nobody(epic: Connector) -> None:
+    launch = epic.launch_value("evidal", "CONF-77120")
+    asked = epic.authorize_parameters(launch=launch, scope="launch patient/Patient.r")
+    code = query(epic.authorize(asked).headers["Location"])["code"]
+    headers = epic.headers(epic.exchange(code).json["access_token"], "provider")
+    path = f"{epic.hospital.fhir_path}/{reference(epic, 'zquillfeather')}"
+    assert epic.tls.get(path, headers=headers).status_code == 403
+
+
 def test_search_should_find_the_encounter_of_an_appointment(app: Connector) -> None:
     appointment = next(iter(app.hospital.visits[0].contacts.values())).appointment_id
     found = app.tls.get(
@@ -123,9 +132,9 @@ def test_search_by_csn_should_find_the_encounter_and_nothing_should_be_4101(epic
     assert none["entry"][0]["resource"]["issue"][0]["details"]["coding"][0]["code"] == "4101"
 
 
-@pytest.mark.parametrize("query", ["", "?name=Vidal", "?_id=x&_include=Encounter:subject"])
-def test_search_should_refuse_what_it_does_not_know(app: Connector, query: str) -> None:
-    answer = app.tls.get(f"{app.hospital.fhir_path}/Encounter{query}", headers=backend(app))
+@pytest.mark.parametrize("text", ["", "?name=Vidal", "?_id=x&_include=Encounter:subject"])
+def test_search_should_refuse_what_it_does_not_know(app: Connector, text: str) -> None:
+    answer = app.tls.get(f"{app.hospital.fhir_path}/Encounter{text}", headers=backend(app))
     assert (answer.status_code, answer.json["resourceType"]) == (400, "OperationOutcome")
 
 

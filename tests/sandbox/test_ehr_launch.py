@@ -1,6 +1,7 @@
 """A good launch at each simulated hospital, and every authorization request that has to be refused."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -195,6 +196,8 @@ def test_standalone_sign_in_should_take_one_click_and_carry_no_context(app: Conn
     assert page.status_code == 200
     hidden, logins = sign_in_form(page.text)
     assert logins == ["evidal", "nlindqvist", "tquiroga"]
+    # Posting to the page's own address would repeat every parameter: once in the query, once in the form.
+    assert f'action="{urlsplit(app.hospital.authorize_url).path}"' in page.text
     answer = app.authorize({**hidden, "login": "tquiroga"}, "POST")
     came_back = query(answer.headers["Location"])
     assert came_back["state"] == app.asked["state"]

@@ -103,8 +103,8 @@ def live(tmp_path: Path) -> Iterator[tuple[Addresses, World, Path, Connector]]:
         serve(application, addresses.epic_tls, tls),
         serve(keys, addresses.host_tls, tls),
     ]
-    ports = [Port(application, url) for url in (world.hospital.browser_url, world.hospital.tls_url)]
-    yield addresses, world, ca, Connector(world, *ports, signer.door, signer.clock)
+    http, secure = (Port(application, url) for url in (world.hospital.browser_url, world.hospital.tls_url))
+    yield addresses, world, ca, Connector(world, http, secure, signer.door, signer.clock)
     for server in servers:
         server.close()
 

@@ -91,6 +91,8 @@ def test_a_message_that_always_fails_should_end_in_a_poison_queue_made_on_demand
         bench.send(id="never", fail=99)
         wait_for(lambda: bench.left() == 0)
         assert [one["count"] for one in seen(host)] == [1, 2, 3]
+        # The third failure is the last: no fourth delivery is waited for.
+        assert time.time() - seen(host)[2]["at"] < 0.8
     (dead,) = bench.poison.receive_messages()
     assert json.loads(base64.b64decode(dead.content)) == {"id": "never", "fail": 99}
     assert dead.dequeue_count == 1
@@ -128,6 +130,9 @@ def test_no_more_messages_should_run_at_once_than_the_settings_allow(bench: Benc
     for number in range(12):
         bench.send(id=str(number), sleep=1)
     with bench.host() as host:
+        wait_for(lambda: seen(host))
+        time.sleep(0.4)
+        assert len(bench.queue.peek_messages(32)) == 8  # one batch of 4 is out
         wait_for(lambda: bench.left() == 0)
         starts = sorted(one["at"] for one in seen(host))
     together = [sum(1 for other in starts if start - 0.9 < other <= start) for start in starts]

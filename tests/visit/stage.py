@@ -72,7 +72,7 @@ class Desk:
     handed_on: list[Operation] = field(default_factory=list)
     waiting: list[Operation] = field(default_factory=list)
     ehr: list[Operation] = field(default_factory=list)
-    dropped: set[Operation] = field(default_factory=set)
+    dropped: dict[Operation, Operation | None] = field(default_factory=dict)
 
     @property
     def view(self) -> Picture:
@@ -86,17 +86,22 @@ class Desk:
 
     def deliver(self, place: int) -> None:
         one = self.waiting.pop(place % len(self.waiting))
-        if one in self.dropped or not holds(self.view, one):
-            self.dropped.add(one)
+        if one in self.dropped:
+            return
+        if not holds(self.view, one):
+            self.dropped[one] = None
         elif self.semantics == "state":
             if not superseded(self.view, self.handed_on, one):
                 self.ehr.append(one)
         else:
-            partner = undoes(self.view, self.handed_on, one, DEBOUNCE)
-            if partner is not None and partner not in self.ehr:
-                self.dropped |= {partner, one}
-            else:
-                self.ehr.append(one)
+            self._tell_event(one)
+
+    def _tell_event(self, one: Operation) -> None:
+        partner = undoes(self.view, self.handed_on, one, DEBOUNCE)
+        if partner is None or partner in self.ehr or self.dropped.get(partner, one) not in (None, one):
+            self.ehr.append(one)
+        else:
+            self.dropped |= {partner: one, one: partner}
 
     def says(self, subject: str) -> str:
         """What the EHR believes: the last it heard (state) or the newest event it holds."""

@@ -1,0 +1,48 @@
+"""Names of people for one page, read live from the directory and forgotten with it (design 7)."""
+
+from collections.abc import Iterable
+
+from shared.errors import AntesalaError
+from shared.graph.people import People, Somebody
+
+FOUND = 12
+
+
+class Names:
+    """The people of one organization; where the directory is silent a person is shown by their object id."""
+
+    def __init__(self, people: People, tenant: str) -> None:
+        self._people = people
+        self._tenant = tenant
+        self._known: dict[str, Somebody] = {}
+        self.silent = False
+
+    def of(self, oid: str) -> Somebody:
+        """One person; never fails."""
+        if oid and oid not in self._known:
+            self._known[oid] = self._read(oid) or Somebody(oid, oid, "")
+        return self._known.get(oid, Somebody("", "", ""))
+
+    def all(self, oids: Iterable[str]) -> list[Somebody]:
+        """Several people, in their order."""
+        return [self.of(oid) for oid in oids]
+
+    def search(self, text: str) -> list[Somebody]:
+        """People whose name begins with the text; none where the directory is silent."""
+        try:
+            found = self._people.search(self._tenant, text, FOUND)
+        except AntesalaError:
+            self.silent = True
+            return []
+        self._known.update({somebody.oid: somebody for somebody in found})
+        return found
+
+    def _read(self, oid: str) -> Somebody | None:
+        if self.silent:
+            return None
+        try:
+            return self._people.get(self._tenant, oid)
+        except AntesalaError:
+            # One silent answer is enough for a page; asking for every person again would only make it slow.
+            self.silent = True
+            return None

@@ -1,0 +1,250 @@
+"""A strict hospital behind ``Outbound.send``: answers as an EHR, refuses, records all.
+
+Its failure modes are one dataclass; the recorder is ``sent``. No network.
+"""
+
+import hashlib
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from shared.clock import Clock
+from shared.errors import Unreachable
+from shared.outbound import Answer
+
+ORIGIN = "https://ehr.example"
+BASE = f"{ORIGIN}/api/FHIR/R4"
+ISSUER = f"{ORIGIN}/oauth2"
+AUTHORIZE = f"{ORIGIN}/oauth2/authorize"
+TOKEN = f"{ORIGIN}/oauth2/token"
+JWKS = f"{ORIGIN}/oauth2/keys"
+CLIENTS = {"provider-client": "provider", "patient-client": "patient"}
+
+
+@cache
+def signing_key(name: str) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@dataclass
+class Failures:
+    """Everything that can go wrong, off by default."""
+
+    down: frozenset[str] = frozenset()
+    """Paths' ends that do not answer at all."""
+    smart: dict[str, Any] = field(default_factory=dict)
+    """Members of smart-configuration that are replaced (None: left out)."""
+    smart_status: int = 200
+    discovery_body: bytes | None = None
+    """What discovery answers instead."""
+    metadata: dict[str, Any] | None = None
+    """The capability statement, where there is one."""
+    openid: dict[str, Any] = field(default_factory=dict)
+    token_status: int = 200
+    token_error: str = "invalid_grant"
+    token_members: dict[str, Any] = field(default_factory=dict)
+    """Members of the token response that are replaced (None: left out)."""
+    claims: dict[str, Any] = field(default_factory=dict)
+    """Claims of the id_token that are replaced (None: left out)."""
+    id_token: str | None = None
+    """The id_token itself; ``none`` and ``hs256`` make forgeries, empty leaves it out."""
+    signed_by: str = "ehr"
+    kid: str = "ehr-1"
+    resources: dict[str, Any] = field(default_factory=dict)
+    """Resources by ``Type/id`` that are replaced; an int is a status."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    method: str
+    url: str
+    headers: dict[str, str]
+    form: dict[str, str]
+    service: str
+
+
+class Ehr:
+    """``Outbound`` to our code, a hospital to the test."""
+
+    def __init__(self, clock: Clock, app_keys: dict[str, Any]) -> None:
+        self.clock = clock
+        self.failures = Failures()
+        self.sent: list[Sent] = []
+        self._app_keys = {key["kid"]: key for key in app_keys["keys"]}
+        self._codes: dict[str, dict[str, Any]] = {}
+        self._assertions: set[str] = set()
+        self.resources: dict[str, Any] = {}
+
+    # -- the browser's side
+
+    def authorize(self, query: dict[str, str], *, user: str, members: dict[str, Any]) -> str:
+        """The user agrees: the address the browser is sent back to."""
+        side = CLIENTS[query["client_id"]]
+        assert query["response_type"] == "code"
+        assert query["aud"] == BASE
+        assert query["code_challenge_method"] == "S256"
+        assert len(query["state"]) >= 22
+        assert query["redirect_uri"] == f"https://antesala.example/launch/{side}/callback"
+        assert "launch" in query["scope"].split()
+        code = f"code-{len(self._codes)}"
+        self._codes[code] = {**query, "user": user, "members": members}
+        return f"{query['redirect_uri']}?code={code}&state={query['state']}"
+
+    # -- the server's side
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str] | None = None,
+        form: dict[str, str] | None = None,
+        service: str,
+        **_: Any,
+    ) -> Answer:
+        self.sent.append(Sent(method, url, dict(headers or {}), dict(form or {}), service))
+        path = urlsplit(url).path
+        if any(path.endswith(end) for end in self.failures.down):
+            raise Unreachable(service)
+        assert url.startswith("https://")
+        if path.endswith("/.well-known/smart-configuration"):
+            return self._discovery()
+        if path.endswith("/metadata"):
+            return _json(200, self.failures.metadata) if self.failures.metadata else _json(404, {})
+        if path.endswith("/.well-known/openid-configuration"):
+            return _json(200, {"issuer": ISSUER, "jwks_uri": JWKS, **self.failures.openid})
+        if url == JWKS:
+            return _json(200, {"keys": [_public("ehr", "ehr-1")]})
+        if url == TOKEN:
+            return self._token(self.sent[-1])
+        if url.startswith(f"{BASE}/"):
+            return self._resource(url, self.sent[-1])
+        return _json(404, {})
+
+    def requests(self, service: str) -> list[Sent]:
+        return [one for one in self.sent if one.service == service]
+
+    def _discovery(self) -> Answer:
+        failures = self.failures
+        if failures.discovery_body is not None:
+            return Answer(failures.smart_status, {}, failures.discovery_body)
+        document = {
+            "issuer": ISSUER,
+            "jwks_uri": JWKS,
+            "authorization_endpoint": AUTHORIZE,
+            "token_endpoint": TOKEN,
+            "capabilities": ["launch-ehr", "sso-openid-connect", "authorize-post", "permission-v2"],
+            "code_challenge_methods_supported": ["S256"],
+            **failures.smart,
+        }
+        return _json(failures.smart_status, _without_none(document))
+
+    def _token(self, request: Sent) -> Answer:
+        form = request.form
+        if self.failures.token_status != 200:
+            return _json(self.failures.token_status, {"error": self.failures.token_error})
+        granted = self._codes.pop(form.get("code", ""), None)
+        if granted is None:
+            return _json(400, {"error": "invalid_grant"})
+        if not self._authenticated(request, granted["client_id"]):
+            return _json(401, {"error": "invalid_client"})
+        challenge = urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
+        if challenge.decode() != granted["code_challenge"] or form["redirect_uri"] != granted["redirect_uri"]:
+            return _json(400, {"error": "invalid_grant"})
+        answer = {
+            "access_token": f"token-of-{granted['user']}",
+            "token_type": "bearer",
+            "expires_in": 3600,
+            "scope": granted["scope"],
+            "id_token": self._id_token(granted),
+            **granted["members"],
+            **self.failures.token_members,
+        }
+        return _json(200, _without_none(answer))
+
+    def _authenticated(self, request: Sent, client_id: str) -> bool:
+        form = request.form
+        assert "client_id" not in form, "a confidential client does not name itself in the form"
+        assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        header = jwt.get_unverified_header(form["client_assertion"])
+        assert header["typ"] == "JWT"
+        jwk = self._app_keys[header["kid"]]
+        key: Any = (RSAAlgorithm if jwk["kty"] == "RSA" else ECAlgorithm).from_jwk(json.dumps(jwk))
+        claims = jwt.decode(
+            form["client_assertion"],
+            key,
+            algorithms=["RS384", "ES384"],
+            options={"verify_exp": False, "verify_iat": False, "verify_aud": False},
+        )
+        now = self.clock.now().timestamp()
+        assert now < claims["exp"] <= now + 300
+        assert claims["aud"] == TOKEN
+        assert isinstance(claims["jti"], str)
+        assert len(claims["jti"]) <= 151
+        fresh = claims["jti"] not in self._assertions
+        self._assertions.add(claims["jti"])
+        return fresh and claims["iss"] == claims["sub"] == client_id
+
+    def _id_token(self, granted: dict[str, Any]) -> str | None:
+        failures, now = self.failures, int(self.clock.now().timestamp())
+        claims = _without_none(
+            {
+                "iss": ISSUER,
+                "aud": granted["client_id"],
+                "sub": f"sub-of-{granted['user']}",
+                "fhirUser": f"{BASE}/{granted['user']}",
+                "nonce": granted["nonce"],
+                "iat": now,
+                "exp": now + 300,
+                **failures.claims,
+            }
+        )
+        if failures.id_token == "none":
+            return jwt.encode(claims, "", algorithm="none", headers={"kid": "ehr-1"})
+        if failures.id_token == "hs256":
+            return _forged(claims)
+        if failures.id_token is not None:
+            return failures.id_token or None
+        key = signing_key(failures.signed_by)
+        return jwt.encode(claims, key, algorithm="RS256", headers={"kid": failures.kid})
+
+    def _resource(self, url: str, request: Sent) -> Answer:
+        assert request.headers["Authorization"].startswith("Bearer token-of-")
+        found = {**self.resources, **self.failures.resources}.get(url.removeprefix(f"{BASE}/"))
+        if isinstance(found, int):
+            return _json(found, {"resourceType": "OperationOutcome"})
+        return _json(200, found) if found is not None else _json(404, {})
+
+
+def _forged(claims: dict[str, Any]) -> str:
+    """HMAC with the published key as the secret; PyJWT itself refuses to make one."""
+    parts = ({"alg": "HS256", "kid": "ehr-1", "typ": "JWT"}, claims)
+    text = ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+    secret = json.dumps(_public("ehr", "ehr-1")).encode()
+    mac = urlsafe_b64encode(hmac.digest(secret, text.encode(), "sha256")).rstrip(b"=").decode()
+    return f"{text}.{mac}"
+
+
+def query_of(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True, strict_parsing=True))
+
+
+def _public(name: str, kid: str) -> dict[str, Any]:
+    jwk = json.loads(RSAAlgorithm.to_jwk(signing_key(name).public_key()))
+    return {**jwk, "kid": kid, "use": "sig", "alg": "RS256"}
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _json(status: int, document: Any) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, json.dumps(document).encode())

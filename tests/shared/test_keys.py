@@ -1,0 +1,126 @@
+import base64
+import json
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sandbox.keys import ensure_keys
+from shared.keys import GraphCertificates, SigningKeys, symmetric_keys
+from shared.secrets import FileSecrets, SecretMissing
+from tests.fakes import FakeClock, MemorySecrets
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("secrets")
+    ensure_keys(folder)
+    return folder
+
+
+@pytest.fixture
+def secrets(folder: Path) -> MemorySecrets:
+    names = ("ehr-signing-keys", "graph-certificates", "sealing-keys")
+    return MemorySecrets(**{name: (folder / name).read_text() for name in names})
+
+
+def with_states(secrets: MemorySecrets, *states: object) -> None:
+    rows = json.loads(secrets.secrets["ehr-signing-keys"])
+    rsa, ec = (next(row for row in rows if row["alg"] == alg) for alg in ("RS384", "ES384"))
+    made = [{**rsa, "kid": f"rs-{state}", "state": state} for state in states]
+    secrets.secrets["ehr-signing-keys"] = json.dumps([*made, ec])
+
+
+@pytest.mark.parametrize("alg", ["RS384", "ES384"])
+def test_what_the_current_key_signs_verifies_with_the_published_set(
+    secrets: MemorySecrets, clock: FakeClock, alg: str
+) -> None:
+    keys = SigningKeys(secrets, clock)
+    key = keys.current(alg)
+    token = jwt.encode({"sub": "x"}, key.private_key, key.alg, headers={"kid": key.kid})
+    published = {row["kid"]: jwt.PyJWK(row) for row in keys.jwks()["keys"]}
+    assert jwt.decode(token, published[key.kid], algorithms=[alg]) == {"sub": "x"}
+
+
+def test_the_key_set_holds_no_private_member(secrets: MemorySecrets, clock: FakeClock) -> None:
+    for row in SigningKeys(secrets, clock).jwks()["keys"]:
+        assert set(row) <= {"kty", "n", "e", "crv", "x", "y", "use", "alg", "kid"}
+        assert row["use"] == "sig"
+
+
+def test_every_state_is_published_and_only_the_current_key_signs(
+    secrets: MemorySecrets, clock: FakeClock
+) -> None:
+    with_states(secrets, "old", "current", "next")
+    keys = SigningKeys(secrets, clock)
+    assert keys.current("RS384").kid == "rs-current"
+    assert {row["kid"] for row in keys.jwks()["keys"]} >= {"rs-old", "rs-current", "rs-next"}
+
+
+def test_two_current_keys_or_none_are_a_fault(secrets: MemorySecrets, clock: FakeClock) -> None:
+    with_states(secrets, "current", "current")
+    with pytest.raises(ValueError, match="two current"):
+        SigningKeys(secrets, clock).jwks()
+    with_states(secrets, "old")
+    with pytest.raises(SecretMissing):
+        SigningKeys(secrets, clock).current("RS384")
+
+
+def test_keys_are_read_again_after_five_minutes_and_parsed_only_when_changed(
+    secrets: MemorySecrets, clock: FakeClock
+) -> None:
+    keys = SigningKeys(secrets, clock)
+    first = keys.current("RS384")
+    clock.advance(299)
+    assert keys.current("RS384") is first
+    assert len(secrets.reads) == 1
+    clock.advance(2)
+    assert keys.current("RS384") is first
+    assert len(secrets.reads) == 2
+    with_states(secrets, "current")
+    clock.advance(301)
+    assert keys.current("RS384").kid == "rs-current"
+
+
+def test_the_newest_certificate_is_announced_and_every_key_is_kept(
+    secrets: MemorySecrets, clock: FakeClock
+) -> None:
+    (row,) = json.loads(secrets.secrets["graph-certificates"])
+    secrets.secrets["graph-certificates"] = json.dumps([{**row, "id": "g-1"}, {**row, "id": "g-2"}])
+    certificates = GraphCertificates(secrets, clock)
+    newest = certificates.newest()
+    assert newest.id == "g-2"
+    certificate = x509.load_der_x509_certificate(base64.b64decode(newest.der_base64, validate=True))
+    assert certificate.public_bytes(Encoding.PEM).decode() == row["certificate"]
+    key = certificates.private_key("g-1")
+    assert key is not None
+    assert key.public_key() == certificate.public_key()
+    assert certificates.private_key("g-1") is key
+    assert certificates.private_key("g-3") is None
+
+
+def test_sealing_keys_are_read_oldest_first() -> None:
+    rows = [base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
+    secrets = MemorySecrets(sealing_keys=json.dumps([rows[0].rstrip("="), rows[1]]))
+    assert symmetric_keys(secrets, "sealing-keys") == [b"\1" * 32, b"\2" * 32]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '["AAAA"]', "no json"])
+def test_malformed_sealing_keys_are_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any of json's and ours
+        symmetric_keys(MemorySecrets(sealing_keys=text), "sealing-keys")
+
+
+def test_file_secrets_are_read_and_written_without_leaving_the_folder(tmp_path: Path) -> None:
+    secrets = FileSecrets(tmp_path)
+    secrets.write("ehr-client-1", "hunter2")
+    assert secrets.read("ehr-client-1") == "hunter2"
+    assert (tmp_path / "ehr-client-1").stat().st_mode & 0o077 == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["ehr-client-1"]
+    for name in ("../x", "a/b", "", "absent", ".hidden"):
+        with pytest.raises(SecretMissing):
+            secrets.read(name)
+    with pytest.raises(ValueError, match="own keys"):
+        secrets.write("sealing-keys", "[]")
