@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from config_function.access import Caller, View, may_edit
 from config_function.field_rules import OBJECT_ID
-from config_function.records import BACKEND_SCOPES, Addresses
+from config_function.records import Addresses
+from shared.ehr.scopes import backend_scope
 from shared.entra import Entra
 from shared.errors import (
     AddressRefused,
@@ -172,7 +173,7 @@ class Checks:
             found = self._discovery.get(
                 connection.fhir_base, client_id=revision.backend.client_id, kind=connection.kind
             )
-            self._tokens.backend(found, revision.backend, BACKEND_SCOPES[revision.writeback.adapter])
+            self._tokens.backend(found, revision.backend, backend_scope(revision.writeback))
         except StatusRefused as refused:
             remedy = (
                 "Compare client ID, JWKS URL, algorithm and scopes with the registration sheet. Changed app "

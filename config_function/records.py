@@ -8,16 +8,11 @@ from typing import Any
 
 from config_function.kinds import KINDS, ContextTokens
 from shared.connection import Approved, Client, Connection, Revision, Side
+from shared.ehr.scopes import backend_scope
 from shared.smart.authorize import approval_scopes, launch_scopes
 
 # Shown as it stands in the record; a floating or external window is what a video visit needs.
 _EXTERNAL_WINDOW = "external or floating window"
-BACKEND_SCOPES = {
-    "fhir": "system/AuditEvent.write",
-    "epic": "",
-    "oracle": "system/Appointment.write",
-    "none": "",
-}
 
 
 @dataclass(frozen=True)
@@ -166,7 +161,7 @@ def _backend(addresses: Addresses, connection: Connection, revision: Revision) -
         jwks_url=_keys(addresses, connection, client),
         launch_url="",
         redirect_uris=(),
-        scopes=BACKEND_SCOPES[revision.writeback.adapter],
+        scopes=backend_scope(revision.writeback),
         apis=tuple(KINDS[connection.kind].apis.get("backend", ())),
     )
 

@@ -1,8 +1,9 @@
 """A browser without a screen: cookies, redirects and forms, enough to play a person in ``make visit``.
 
 It keeps the rules that matter to the connector: ``__Host-`` cookies only when Secure, Path=/ and without
-Domain; cookies are kept per host and, as in real browsers, shared between the host's ports; ``Secure`` cookies
-are sent to ``http://localhost`` (a potentially trustworthy origin). Every hop is told with status and time.
+Domain; cookies are kept per host and, as in real browsers, shared between the host's ports; ``Secure``
+cookies are sent to ``http://localhost`` (a potentially trustworthy origin). Every hop is told with status
+and time.
 """
 
 import time
@@ -199,11 +200,13 @@ class Browser:
             filled[name] = value
         return self.submit(page, form, filled)
 
-    def submit(self, page: Page, form: Form, values: Mapping[str, str]) -> Page:
-        """Sends a form's fields the way a browser does, ``Origin`` included."""
+    def submit(self, page: Page, form: Form, values: Mapping[str, str | list[str]]) -> Page:
+        """Sends a form's fields the way a browser does, ``Origin`` included; a list is ticked boxes."""
         if form.method == "get":
-            return self._go("GET", form.action.split("?")[0] + "?" + urlencode(values), None, page.url)
-        return self._go("POST", form.action, urlencode(values).encode(), page.url)
+            return self._go(
+                "GET", form.action.split("?")[0] + "?" + urlencode(values, doseq=True), None, page.url
+            )
+        return self._go("POST", form.action, urlencode(values, doseq=True).encode(), page.url)
 
     def follow(self, page: Page, label: str) -> Page:
         """Follows the link with these words."""

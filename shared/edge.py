@@ -4,7 +4,7 @@
     api(req, handler, services=...)                  errors become RFC 9457 problem documents
 
 Policy:
-- a query string over 16 KB, a body over 256 KB or more than 200 form fields is refused unread;
+- a query string over 16 KB, a body over 1 MiB (a form: 256 KB) or more than 200 form fields is refused;
 - every response forbids scripts, styles and frames from elsewhere, caching, sniffing and referrers,
   unless the handler set that header itself (``content_security_policy`` makes the header with exceptions);
 - every cookie is ``__Host-``, Secure, HttpOnly, Path=/ (``shared.web.Cookie``);
@@ -30,7 +30,8 @@ from shared.settings import Settings
 from shared.web import Cookie, Request, Response
 
 QUERY_LIMIT = 16 * 1024
-BODY_LIMIT = 256 * 1024
+FORM_LIMIT = 256 * 1024
+BODY_LIMIT = 1024 * 1024
 FORM_FIELDS = 200
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -122,9 +123,10 @@ def incoming(req: func.HttpRequest) -> Request:
     """The Functions request as plain values; Refusal too-large over the limits of the module's docstring."""
     parts = urlsplit(req.url)
     body = req.get_body()
-    if len(parts.query) > QUERY_LIMIT or len(body) > BODY_LIMIT:
-        raise Refusal("too-large")
     headers = {name.lower(): value for name, value in req.headers.items()}
+    most = FORM_LIMIT if "form" in headers.get("content-type", "") else BODY_LIMIT
+    if len(parts.query) > QUERY_LIMIT or len(body) > most:
+        raise Refusal("too-large")
     return Request(
         method=req.method.upper(),
         path=parts.path,

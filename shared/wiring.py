@@ -1,7 +1,7 @@
 """Builds the real thing once per process: the only place where concrete classes meet.
 
-Doors take a ``Services`` and use what they need of it. Tests build one from settings of their own, and replace
-single members with ``dataclasses.replace``.
+Doors take a ``Services`` and use what they need of it. Tests build one from settings of their own, and
+replace single members with ``dataclasses.replace``.
 """
 
 import os
@@ -133,7 +133,7 @@ _built: list[Services] = []
 
 
 def services() -> Services:
-    """The process's services, built at the first call; SettingsError with every fault when it may not start."""
+    """The process's services, built at the first call; SettingsError with every fault if it may not start."""
     with _lock:
         if not _built:
             _built.append(build(Settings.from_environ(os.environ)))

@@ -41,7 +41,7 @@ class ClientProof:
         self._clock = clock
 
     def check(self, assertion: str, client_id: str, audiences: frozenset[str]) -> None:
-        """Return if `assertion` proves `client_id`; raise `AssertionRefusedError` in Entra's words otherwise."""
+        """Return if `assertion` proves `client_id`; else raise `AssertionRefusedError` in Entra's words."""
         header, claims = _read(assertion)
         if claims.get("iss") in {trust.issuer for trust in self._registration.federated}:
             self._check_federated(assertion, claims)

@@ -70,8 +70,9 @@ class Person:
 
     @property
     def initials(self) -> str:
-        """Two letters for a round picture."""
-        return (self.given_name[:1] + self.surname[:1]).upper()
+        """One or two letters for a round picture."""
+        words = dict.fromkeys((self.given_name, self.surname))
+        return "".join(word[:1] for word in words).upper()
 
 
 def _sierra(number: int) -> str:

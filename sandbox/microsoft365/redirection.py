@@ -40,9 +40,18 @@ def uncached(response: Response) -> Response:
     return response
 
 
+# Texts of the library that mean something more precise to Entra than their OAuth code says.
+_TEXTS = {
+    "Missing 'client_id' parameter.": 900144,
+    "The client does not exist on this server.": 700016,
+}
+
+
 def described(error: Any) -> str:
     """The error's text with an AADSTS code in front."""
     text = error.description or error.get_error_description() or "The request is not valid."
+    if text in _TEXTS:
+        return f"AADSTS{_TEXTS[text]}: {text}"
     return text if text.startswith("AADSTS") else f"AADSTS{_CODES.get(error.error, 90000)}: {text}"
 
 

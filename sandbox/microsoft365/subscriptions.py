@@ -83,21 +83,26 @@ class Subscriptions:
         self._meetings, self._clock, self._rng, self._outbound = meetings, clock, rng, outbound
         self._shelf = Shelf(folder)
         self._lock = threading.RLock()
-        self._all = {record["id"]: Subscription(**record) for record in self._shelf.all()}
+        self._all: dict[str, Subscription] = {}
+        self._by_meeting: dict[str, set[str]] = {}
+        for record in self._shelf.all():
+            self._index(Subscription(**record))
 
     def alive(self) -> list[Subscription]:
         """Those that did not lapse."""
-        now = self._clock()
         with self._lock:
-            return [one for one in self._all.values() if moment(one.expiration) > now]
+            return [one for one in self._all.values() if self._lives(one)]
 
     def find(self, subscription_id: str) -> Subscription | None:
         """By id, unless it lapsed."""
-        return next((one for one in self.alive() if one.id == subscription_id), None)
+        found = self._all.get(subscription_id)
+        return found if found is not None and self._lives(found) else None
 
     def of_meeting(self, meeting_id: str) -> list[Subscription]:
         """Everybody who listens to a meeting."""
-        return [one for one in self.alive() if one.meeting == meeting_id]
+        with self._lock:
+            named = [self._all[one] for one in self._by_meeting.get(meeting_id, ())]
+        return [one for one in named if self._lives(one)]
 
     def create(self, tenant: str, app: str, body: object) -> Subscription:
         """A new subscription, after both endpoints answered the handshake; else the Graph error."""
@@ -145,6 +150,7 @@ class Subscriptions:
         """End it."""
         with self._lock:
             self._all.pop(subscription.id, None)
+            self._by_meeting.get(subscription.meeting, set()).discard(subscription.id)
             self._shelf.remove(subscription.id)
 
     def _requested(self, tenant: str, app: str, wanted: dict[str, Any]) -> Subscription:
@@ -219,8 +225,15 @@ class Subscriptions:
             raise _unproven(f"Validation endpoint answered {answer.status_code} {kind or 'without a type'}.")
 
     def _keep(self, subscription: Subscription) -> None:
-        self._all[subscription.id] = subscription
+        self._index(subscription)
         self._shelf.put(subscription.id, asdict(subscription))
+
+    def _index(self, subscription: Subscription) -> None:
+        self._all[subscription.id] = subscription
+        self._by_meeting.setdefault(subscription.meeting, set()).add(subscription.id)
+
+    def _lives(self, subscription: Subscription) -> bool:
+        return moment(subscription.expiration) > self._clock()
 
 
 def _check_plain(wanted: dict[str, Any]) -> None:

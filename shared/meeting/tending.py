@@ -3,10 +3,10 @@
 import json
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.clock import Clock, parse_timestamp, timestamp
-from shared.context import ContextSeal
+from shared.context import ContextSeal, VisitContext
 from shared.errors import OutsideError
 from shared.meeting.opening import Opening
 from shared.sealing import Sealer
@@ -60,19 +60,32 @@ class Tending:
         return True
 
     def _message(self, opening: Opening) -> str:
-        """The queue's text; what is sealed names the visit, never a person.
+        return tend_message(self._contexts, self._sealer, opening.context, self._clock.now())
 
-        Its members: ``c`` the visit's sealed context, ``connection``, ``visit`` (its key), ``starts`` and
-        ``ends`` (empty where unknown), ``at`` (now).
-        """
-        context = opening.context
-        sealed = {
-            "c": self._contexts.seal(context),
-            "connection": context.connection,
-            "visit": context.visit_key,
-            "starts": timestamp(context.starts) if context.starts else "",
-            "ends": timestamp(context.ends) if context.ends else "",
-            "at": timestamp(self._clock.now()),
-        }
-        message = {"v": 1, "kind": "tend", "sealed": self._sealer.seal("message", sealed)}
-        return json.dumps(message, separators=(",", ":"))
+
+def tend_message(
+    contexts: ContextSeal,
+    sealer: Sealer,
+    context: VisitContext,
+    now: datetime,
+    event: str = "",
+    turn: str = "",
+) -> str:
+    """The text of a ``tend`` message; what is sealed names the visit, never a person.
+
+    Its members: ``c`` the visit's sealed context, ``connection``, ``visit`` (its key), ``starts`` and
+    ``ends`` (empty where unknown), ``at`` (now), ``event`` (a lifecycle event; such a message ends with the
+    visit tended once) and ``turn`` (which message of the visit's chain it is).
+    """
+    sealed = {
+        "c": contexts.seal(context),
+        "connection": context.connection,
+        "visit": context.visit_key,
+        "starts": timestamp(context.starts) if context.starts else "",
+        "ends": timestamp(context.ends) if context.ends else "",
+        "at": timestamp(now),
+        "event": event,
+        "turn": turn,
+    }
+    message = {"v": 1, "kind": "tend", "sealed": sealer.seal("message", sealed)}
+    return json.dumps(message, separators=(",", ":"))

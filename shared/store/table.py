@@ -26,7 +26,7 @@ from azure.data.tables import TableClient, TableEntity, TableTransactionError, U
 from shared.errors import Refusal
 from shared.store.faults import ChangedMeanwhile, error_code, translated
 
-__all__ = ["ChangedMeanwhile", "Row", "Table", "Write", "after", "key_text", "packed", "unpacked"]
+__all__ = ["ChangedMeanwhile", "Row", "Table", "Value", "Write", "after", "key_text", "packed", "unpacked"]
 
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _LONGEST = 300

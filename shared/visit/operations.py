@@ -167,7 +167,7 @@ def _missing(
 def _tell(subject: str, status: Status, span: Interval, told: Sequence[Operation]) -> list[Operation]:
     inside = [one for one in told if span.holds(one.at)]
     found: list[Operation] = []
-    # Before anybody came there is nothing to say; and what proved wrong later does not stand for the beginning.
+    # Before anybody came there is nothing to say; what proved wrong later does not stand for the beginning.
     if span.start != _ALWAYS and (not inside or inside[0].status != status):
         found.append(Operation(subject, status, span.start))
     if inside and inside[-1].status != status and span.holds(inside[-1].at + 1):

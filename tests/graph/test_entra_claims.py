@@ -154,6 +154,7 @@ def test_the_api_knows_a_person_from_a_program(claims: EntraClaims, server: KeyS
     [
         CLAIMS,  # an id token: would make every sign-in a bearer token
         {**CLAIMS, "roles": ["Connector.Admin"]},
+        {**CLAIMS, "azp": "client-of-the-api", "scp": "access"},
         {**ACCESS, "aud": "00000003-0000-0000-c000-000000000000"},  # a token for Graph
         {**ACCESS, "ver": "1.0", "iss": f"https://sts.windows.net/{TENANT}/"},
         without(ACCESS, "azp"),

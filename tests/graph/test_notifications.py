@@ -242,6 +242,15 @@ def test_a_token_that_does_not_prove_graph_is_refused(
     assert refused.value.why == why
 
 
+def test_a_tenant_that_is_not_served_is_refused_even_with_graph_s_own_token(
+    notifications: Notifications, server: KeyServer
+) -> None:
+    stranger = "99999999-0000-4000-8000-000000000000"
+    token = server.token({**CLAIMS, "tid": stranger, "iss": f"https://sts.windows.net/{stranger}/"})
+    with pytest.raises(NotGenuine, match="tenant"):
+        notifications.authentic({"tenantId": stranger}, [token])
+
+
 @pytest.mark.parametrize("alg", ["none", "HS256", "RS512"])
 def test_a_token_in_another_algorithm_is_refused(
     notifications: Notifications, server: KeyServer, alg: str

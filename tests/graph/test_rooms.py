@@ -229,6 +229,14 @@ def test_an_outage_is_no_reason_to_change_the_organizer(house: House) -> None:
     assert len(house.graph.asked("POST", "createOrGet")) == 1
 
 
+def test_a_hiccup_of_graph_is_no_reason_either(house: House) -> None:
+    house.graph.failures.organizers[ELENA] = graph_error(503, "ServiceUnavailable")
+    with pytest.raises(Refusal, match="meeting-unavailable"):
+        house.open(PROVIDER)
+    del house.graph.failures.organizers[ELENA]
+    assert house.open(PROVIDER).visit.organizer == ELENA
+
+
 def test_a_patient_first_without_a_pool_is_refused_and_leaves_nothing(house: House) -> None:
     with pytest.raises(Refusal, match="meeting-unavailable"):
         house.open(PATIENT, approved_with(pool=()))

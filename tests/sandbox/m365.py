@@ -143,7 +143,7 @@ class Cloud:
         found: dict[str, Any] = answer.json()
         return found
 
-    def control(self, name: str, **body: Any) -> Any:
+    def control(self, name: str, /, **body: Any) -> Any:
         """A control endpoint's answer."""
         answer = self.session.post(f"{self.tls}/sandbox/{name}", json=body, timeout=15)
         assert answer.status_code == 200, answer.text

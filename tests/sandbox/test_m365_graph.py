@@ -1,4 +1,4 @@
-"""The simulated Graph: meetings, users, throttling. Numbers refer to the acceptance list, graph.md section 10."""
+"""The simulated Graph: meetings, users, throttling. Numbers refer to graph.md section 10."""
 
 import uuid
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from sandbox.microsoft365.cast import LINDQVIST, MARISOL, OUTSIDER, SIERRA, VIDAL, VISITS_1
-from tests.sandbox.m365 import Cloud, Clock, decoded, in_minutes, running
+from tests.sandbox.m365 import Cloud, decoded, in_minutes, running
 
 MEETINGS = f"/v1.0/users/{VIDAL.oid}/onlineMeetings"
 CREATE_OR_GET = f"{MEETINGS}/createOrGet"
@@ -61,7 +61,9 @@ def test_create_or_get_should_ignore_everything_but_its_own_inputs(cloud: Cloud)
 def test_create_or_get_should_never_change_an_existing_meeting(cloud: Cloud) -> None:
     external = str(uuid.uuid4())
     made = cloud.meeting(external, subject="First")
-    again = cloud.meeting(external, subject="Second", startDateTime=in_minutes(600), endDateTime=in_minutes(660))
+    again = cloud.meeting(
+        external, subject="Second", startDateTime=in_minutes(600), endDateTime=in_minutes(660)
+    )
     assert again == made
 
 
@@ -152,7 +154,7 @@ def test_a_changed_join_link_should_lead_nowhere(cloud: Cloud) -> None:
     for link in [each["joinWebUrl"] for each in made]:
         assert cloud.session.get(link).status_code == 200
         assert cloud.session.get(link[:-1] + ("a" if link[-1] != "a" else "b")).status_code == 404
-        assert cloud.session.get(link.replace("%22%2c%22", "%22%3b%22").split("?p=")[0]).status_code in (404, 200)
+        assert cloud.session.get(link.split("?")[0]).status_code == 404
     assert cloud.session.get(f"{cloud.pages}/meet/1?p=2").status_code == 404
 
 
@@ -270,7 +272,9 @@ def test_the_virtual_appointment_link_should_open_the_browser_join(cloud: Cloud)
     for name in ("getVirtualAppointmentJoinWebUrl", "getVirtualAppointmentJoinWebUrl()"):
         answer = cloud.graph("GET", f"{MEETINGS}/{quote(made['id'])}/{name}")
         assert answer.status_code == 200
-        assert answer.json()["value"].startswith(f"{cloud.pages}/webrtc-svc/api/route?tid={SIERRA}&convId=19:")
+        assert answer.json()["value"].startswith(
+            f"{cloud.pages}/webrtc-svc/api/route?tid={SIERRA}&convId=19:"
+        )
     assert "Enter your name" in cloud.session.get(answer.json()["value"]).text
 
 
@@ -324,7 +328,9 @@ def test_a_wrong_path_should_name_its_segment(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("after", ["2", "0.5", None])
-def test_throttling_should_strike_as_often_as_told_with_any_retry_after(cloud: Cloud, after: str | None) -> None:  # 6
+def test_throttling_should_strike_as_often_as_told_with_any_retry_after(
+    cloud: Cloud, after: str | None
+) -> None:  # 6
     cloud.token()
     cloud.failures.throttle, cloud.failures.retry_after = 1, after
     first, second = (cloud.graph("POST", CREATE_OR_GET, {"externalId": "x"}) for _ in range(2))
@@ -473,7 +479,3 @@ def test_a_second_start_should_keep_meetings_reports_and_keys(folder: Path, tmp_
         assert {key["kid"] for key in second.world.keyring.published()} == kids
         path = f"/v1.0/users/{VISITS_1.oid}/onlineMeetings/{quote(made['id'])}/attendanceReports"
         assert len(second.graph("GET", path).json()["value"]) == 1
-
-
-def test_the_clock_of_the_tests_should_be_the_worlds(cloud: Cloud) -> None:
-    assert isinstance(cloud.world.clock, Clock)

@@ -58,7 +58,9 @@ def seen(
 def told(operations: Iterable[Operation], subject: str = "") -> list[tuple[str, float]]:
     """Readable: what and when in seconds, of one subject or of all."""
     return [
-        (one.status, (one.at - us(0)) / SECOND) for one in operations if not subject or one.subject == subject
+        (one.status, round((one.at - us(0)) / SECOND, 3))
+        for one in operations
+        if not subject or one.subject == subject
     ]
 
 

@@ -1,0 +1,161 @@
+"""One visit at one hospital, played through the real app by people whose browsers have no screen."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from sandbox.addresses import Addresses
+from sandbox.browser import Page
+from sandbox.ehr.hospital import EPIC, FHIR, Hospital
+from sandbox.ehr.people import Person, Visit
+from sandbox.microsoft365.cast import VIDAL
+from sandbox.microsoft365.join_links import LONG, SHORT, VIRTUAL
+from sandbox.onboarding import Onboarding
+from sandbox.timeline import Step, Timeline, VisitFailed
+
+HospitalName = Literal["epic", "fhir"]
+HOSPITALS: tuple[HospitalName, ...] = ("epic", "fhir")
+_CONFIRM, _ONWARD = "Yes, link and join the visit", "Open the visit"
+# Sign-in, confirm page, the page that leads on to Teams.
+_MOST_PAGES = 4
+_RECORD_SECONDS = 20.0
+_POLL_SECONDS = 0.2
+# A visit lasts: without it, joining and leaving would fall into one second of the record.
+_STAY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A visit that worked. `urls`: every address each person's browser was sent to, by name.
+
+    `record`: what the hospital's record gained, by EHR login, oldest first: status, at, received.
+    """
+
+    hospital: HospitalName
+    connection: str
+    teams_url: str
+    appointment_url: str
+    urls: Mapping[str, tuple[str, ...]]
+    record: Mapping[str, tuple[Mapping[str, str], ...]]
+
+
+def play(hospital: HospitalName, addresses: Addresses, bundle: str, tell: Callable[[Step], None]) -> Outcome:
+    """Plays the hospital's first visit from configuration to write-back.
+
+    `bundle`: PEM file with the sandbox's authority. `tell` hears of each step. VisitFailed gives the reason.
+    """
+    timeline = Timeline(bundle, tell)
+    try:
+        played = {"epic": EPIC, "fhir": FHIR}[hospital](addresses)
+        connection = Onboarding(played, addresses, timeline).connect()
+        return _Journey(played, addresses, timeline).play(hospital, connection)
+    finally:
+        timeline.close()
+
+
+class _Journey:
+    def __init__(self, hospital: Hospital, addresses: Addresses, timeline: Timeline) -> None:
+        self._hospital, self._at, self._timeline = hospital, addresses, timeline
+        self._visit: Visit = hospital.visits[0]
+        self._clinician = self._person(self._visit.clinician)
+        self._patient = self._person(next(iter(self._visit.contacts)))
+        # Records may give whole seconds; the first step of the call is later than that anyway.
+        self._begun = datetime.fromtimestamp(int(time.time()), UTC)
+
+    def play(self, name: HospitalName, connection: str) -> Outcome:
+        teams = self._to_teams()
+        appointment = self._to_appointment()
+        self._call(teams, appointment)
+        record = self._recorded()
+        return Outcome(name, connection, teams, appointment, self._timeline.urls, record)
+
+    def _person(self, login: str) -> Person:
+        person = self._hospital.person(login)
+        if person is None:
+            raise VisitFailed(f"the hospital knows no {login}")
+        return person
+
+    def _begin(self, person: Person) -> Page:
+        url = f"{self._hospital.tls_url}/sandbox/launch"
+        wanted = {"as": person.login, "visit": self._visit.key}
+        launch = self._timeline.ask(person.name, "presses Begin virtual visit", "POST", url, wanted)["url"]
+        return self._timeline.page(person.name, "is sent on by the EHR", lambda browser: browser.get(launch))
+
+    def _to_teams(self) -> str:
+        who = self._clinician.name
+        page = self._begin(self._clinician)
+        for _ in range(_MOST_PAGES):
+            if self._is_teams(page, LONG, SHORT):
+                return page.url
+            page = self._next_page(who, page)
+        raise VisitFailed(f"{who} did not arrive in Teams but at {urlsplit(page.url).path}")
+
+    def _next_page(self, who: str, page: Page) -> Page:
+        if page.url.startswith(self._at.m365_url) and "/oauth2/" in urlsplit(page.url).path:
+            return self._timeline.page(who, "signs in to Microsoft 365", lambda one: one.press(page, who))
+        if any(_CONFIRM in button[2] for form in page.forms for button in form.buttons):
+            return self._timeline.page(who, "confirms the link", lambda one: one.press(page, _CONFIRM))
+        return self._timeline.page(who, "goes on to Teams", lambda one: one.follow(page, _ONWARD))
+
+    def _to_appointment(self) -> str:
+        page = self._begin(self._patient)
+        if not self._is_teams(page, VIRTUAL):
+            raise VisitFailed(f"{self._patient.name} did not arrive at the appointment: {page.text[:300]}")
+        return page.url
+
+    def _is_teams(self, page: Page, *paths: str) -> bool:
+        return any(page.url.startswith(self._at.m365_url + path) for path in paths)
+
+    def _call(self, teams: str, appointment: str) -> None:
+        patient, clinician = self._patient.name, self._clinician.name
+        guest = self._teams(patient, "waits in the lobby", "join", url=appointment, name=patient)
+        _expect(patient, guest, "lobby")
+        host = self._teams(clinician, "joins the meeting", "join", url=teams, **{"as": VIDAL.oid})
+        _expect(clinician, host, "in")
+        mine = {"participant": guest["participant"]}
+        _expect(patient, self._teams(clinician, "admits the patient", "admit", **mine), "in")
+        time.sleep(_STAY_SECONDS)
+        _expect(patient, self._teams(patient, "leaves", "leave", **mine), "out")
+        self._teams(clinician, "leaves", "leave", participant=host["participant"])
+
+    def _teams(self, who: str, what: str, control: str, **wanted: str) -> dict[str, Any]:
+        return self._timeline.ask(who, what, "POST", f"{self._at.m365_tls_url}/sandbox/{control}", wanted)
+
+    def _recorded(self) -> dict[str, tuple[dict[str, str], ...]]:
+        """Waits until the record shows both people, connected and disconnected, since this run began."""
+        begun, until = time.perf_counter(), time.monotonic() + _RECORD_SECONDS
+        waiting = {one.login: one for one in (self._clinician, self._patient)}
+        while True:
+            shown = self._new_entries()
+            for login, person in list(waiting.items()):
+                if {"connected", "disconnected"} <= {entry["status"] for entry in shown.get(login, ())}:
+                    self._timeline.done(person.name, _in_words(shown[login]), 200, begun)
+                    del waiting[login]
+            if not waiting:
+                return shown
+            if time.monotonic() > until:
+                held = {login: [entry["status"] for entry in shown.get(login, ())] for login in waiting}
+                raise VisitFailed(f"after {_RECORD_SECONDS:.0f} s the hospital's record holds only {held}")
+            time.sleep(_POLL_SECONDS)
+
+    def _new_entries(self) -> dict[str, tuple[dict[str, str], ...]]:
+        url = f"{self._hospital.tls_url}/sandbox/state"
+        people = self._timeline.look(self._hospital.name, "shows its record", url)["visits"]
+        visit = people.get(self._visit.key, {})
+        return {
+            login: tuple(one for one in entries if datetime.fromisoformat(one["at"]) >= self._begun)
+            for login, entries in visit.items()
+        }
+
+
+def _expect(who: str, answer: Mapping[str, Any], state: str) -> None:
+    if answer["state"] != state:
+        raise VisitFailed(f"{who} should be {state!r} but is {answer['state']!r}")
+
+
+def _in_words(entries: tuple[dict[str, str], ...]) -> str:
+    told = {entry["status"]: datetime.fromisoformat(entry["at"]).strftime("%H:%M:%S") for entry in entries}
+    return f"in the record: on {told['connected']}, off {told['disconnected']}"

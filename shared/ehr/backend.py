@@ -1,0 +1,134 @@
+"""Calls to an EHR as ourselves: with a token of our own (SMART App Launch 2.2, Backend Services)."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.clock import Clock
+from shared.connection import Approved
+from shared.ehr.scopes import backend_scope
+from shared.errors import AnswerRefused, Refusal
+from shared.outbound import Answer, Outbound
+from shared.secrets import SecretMissing
+from shared.smart.discovery import Discovery, SmartConfiguration
+from shared.smart.token import Tokens
+
+# A token must outlive the call that it is sent with.
+_MARGIN = timedelta(seconds=60)
+_PAST = datetime.fromtimestamp(0, UTC)
+_SECONDS = 15.0
+
+type _Key = tuple[str, int, str]
+
+
+@dataclass
+class _Slot:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    token: str = field(default="", repr=False)
+    until: datetime = _PAST
+
+
+class BackendTokens:
+    """Keeps one token per connection, revision and scope until a minute before it expires.
+
+    Many callers at once fetch it once. Safe for many threads; bounded to ``size`` tokens.
+    """
+
+    def __init__(self, discovery: Discovery, tokens: Tokens, clock: Clock, size: int = 256) -> None:
+        self._discovery = discovery
+        self._tokens = tokens
+        self._clock = clock
+        self._size = size
+        self._slots: OrderedDict[_Key, _Slot] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, approved: Approved) -> str:
+        """An access token; OutsideErrors. Its endpoint is the approved one, or AnswerRefused."""
+        slot = self._slot(approved)
+        with slot.lock:
+            if not slot.token or self._clock.now() >= slot.until:
+                self._renew(slot, approved)
+            return slot.token
+
+    def forget(self, approved: Approved, token: str) -> None:
+        """The next ``get`` fetches anew, unless another caller has done so since ``token`` was given."""
+        slot = self._slot(approved)
+        with slot.lock:
+            if slot.token == token:
+                slot.token = ""
+
+    def _renew(self, slot: _Slot, approved: Approved) -> None:
+        asked = self._clock.now()
+        revision = approved.revision
+        try:
+            answer = self._tokens.backend(
+                self._configuration(approved), revision.backend, backend_scope(revision.writeback)
+            )
+        except SecretMissing as error:
+            raise AnswerRefused("the backend client's secret is not stored") from error
+        slot.token = answer.access_token
+        slot.until = asked + timedelta(seconds=answer.expires_in) - _MARGIN
+
+    def _configuration(self, approved: Approved) -> SmartConfiguration:
+        connection, revision = approved.connection, approved.revision
+        client_id = revision.backend.client_id
+        found = self._discovery.get(connection.fhir_base, client_id=client_id, kind=connection.kind)
+        try:
+            return self._discovery.pinned(found, revision.endpoints)
+        except Refusal as refusal:
+            raise AnswerRefused(f"an endpoint is not the approved one: {refusal.detail}") from refusal
+
+    def _slot(self, approved: Approved) -> _Slot:
+        revision = approved.revision
+        key = (approved.connection.id, revision.number, backend_scope(revision.writeback))
+        with self._lock:
+            slot = self._slots.setdefault(key, _Slot())
+            self._slots.move_to_end(key)
+            while len(self._slots) > self._size:
+                self._slots.popitem(last=False)
+            return slot
+
+
+class Backend:
+    """Sends with our token; a 401 is answered with a new token, once."""
+
+    def __init__(self, outbound: Outbound, tokens: BackendTokens) -> None:
+        self._outbound = outbound
+        self._tokens = tokens
+
+    def send(
+        self,
+        approved: Approved,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        json: Any = None,
+        max_bytes: int = 1_000_000,
+    ) -> Answer:
+        """The answer, whatever its status; OutsideErrors where there is none, or no token."""
+
+        def ask(token: str) -> Answer:
+            return self._outbound.send(
+                method,
+                url,
+                headers={**(headers or {}), "Authorization": f"Bearer {token}"},
+                form=form,
+                query=query,
+                json=json,
+                timeout=_SECONDS,
+                max_bytes=max_bytes,
+                service="ehr-writeback",
+            )
+
+        token = self._tokens.get(approved)
+        answer = ask(token)
+        if answer.status != 401:
+            return answer
+        self._tokens.forget(approved, token)
+        return ask(self._tokens.get(approved))

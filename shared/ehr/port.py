@@ -1,0 +1,48 @@
+"""What an EHR is told, and the port through which it is told."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from shared.connection import Approved
+from shared.context import VisitContext
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One transition of one participant, as the EHR is to know it.
+
+    ``operation``: UUID text, the same at every attempt, and a valid FHIR id. ``at`` and ``began`` in UTC;
+    ``began``: for a disconnect, when the presence that it ends began, where that is known. ``user``: the EHR
+    user ID, empty when unattributed. ``reconstructed``: known from a report afterwards, not live.
+    """
+
+    operation: str
+    status: Literal["connected", "disconnected"]
+    at: datetime
+    began: datetime | None
+    role: Literal["provider", "patient", "unattributed"]
+    user: str = field(repr=False)
+    reconstructed: bool
+    context: VisitContext
+
+
+class Adapter(Protocol):
+    """One way of telling an EHR.
+
+    ``semantics``: ``state`` where only a participant's newest state counts, ``event`` where every transition
+    does, in any order.
+    """
+
+    @property
+    def semantics(self) -> Literal["state", "event"]:
+        """Which of the two; see the class."""
+        ...
+
+    def tell(self, approved: Approved, telling: Telling) -> None:
+        """Returns when the EHR has it; telling it again changes nothing.
+
+        StatusRefused, Unreachable, AnswerRefused or AddressRefused otherwise; ``transient`` says whether
+        trying again later can help.
+        """
+        ...

@@ -1,0 +1,61 @@
+"""What could not be told to an EHR, and why: a row beside each parked message. No identities."""
+
+from dataclasses import dataclass
+
+from shared.clock import Clock, timestamp
+from shared.store.table import Row, Table, Value
+
+MOST = 500
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One parked message. ``queue``: where it came from; ``reason``: a code; ``status``: the EHR's, or 0."""
+
+    connection: str
+    id: str
+    queue: str
+    reason: str
+    status: int
+    attempts: int
+    at: str
+
+
+class DeadLetters:
+    """The dead letters of one region's connections."""
+
+    def __init__(self, table: Table, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    def add(
+        self, connection: str, letter: str, *, queue: str, reason: str, status: int = 0, attempts: int = 0
+    ) -> None:
+        """Writes one down; a second time replaces the first."""
+        values: dict[str, Value] = {
+            "queue": queue,
+            "reason": reason,
+            "status": status,
+            "attempts": attempts,
+            "at": timestamp(self._clock.now()),
+        }
+        self._table.upsert(connection, letter, values)
+
+    def of_connection(self, connection: str, limit: int = MOST) -> list[DeadLetter]:
+        """The connection's dead letters."""
+        return [_letter(row) for row in self._table.rows(connection, limit=limit)]
+
+    def get(self, connection: str, letter: str) -> DeadLetter | None:
+        """One of them."""
+        row = self._table.get(connection, letter)
+        return _letter(row) if row is not None else None
+
+    def remove(self, connection: str, letter: str) -> None:
+        """Forgets it, after it was re-driven."""
+        self._table.delete(connection, letter)
+
+
+def _letter(row: Row) -> DeadLetter:
+    return DeadLetter(
+        row.pk, row.rk, row["queue"], row["reason"], int(row["status"]), int(row["attempts"]), row["at"]
+    )

@@ -1,0 +1,1 @@
+"""Attendance: Graph's notifications in, the EHR's record out, through queues that lose nothing."""

@@ -1,0 +1,125 @@
+"""The webhooks, and one queue function of each kind per region. A trigger holds no rule."""
+
+import functools
+
+import azure.functions as func
+
+from shared import edge
+from shared.connection import Region
+from shared.ehr.registry import Adapters
+from shared.wiring import enabled_regions, services
+from writeback_function.deliver import Deliver, Poison
+from writeback_function.fold import Fold, Handing
+from writeback_function.ingress import Ingress
+from writeback_function.tend import Graphs, Tend
+
+bp = func.Blueprint()  # type: ignore[no-untyped-call]
+
+QUEUES = ("attendance", "writeback", "tend")
+
+
+@functools.cache
+def _ingress() -> Ingress:
+    house = services()
+    return Ingress(house.stores, house.contexts, house.sealer, house.clock)
+
+
+@functools.cache
+def _handing() -> Handing:
+    house = services()
+    return Handing(house.sealer, house.clock, house.settings.debounce_seconds)
+
+
+@functools.cache
+def _fold() -> Fold:
+    house = services()
+    return Fold(
+        house.stores,
+        house.contexts,
+        house.sealer,
+        house.pseudonyms,
+        house.notifications,
+        _handing(),
+        house.clock,
+    )
+
+
+@functools.cache
+def _deliver() -> Deliver:
+    house = services()
+    return Deliver(
+        house.stores,
+        house.contexts,
+        house.sealer,
+        Adapters(house.outbound, house.discovery, house.tokens, house.clock),
+        house.clock,
+        house.entropy,
+        debounce=house.settings.debounce_seconds,
+        hours=house.settings.deliver_hours,
+    )
+
+
+@functools.cache
+def _tend() -> Tend:
+    house = services()
+    graphs = Graphs(house.subscriptions, house.reports)
+    return Tend(
+        house.stores,
+        house.contexts,
+        house.sealer,
+        house.pseudonyms,
+        graphs,
+        _handing(),
+        house.clock,
+        house.entropy,
+    )
+
+
+@bp.function_name("attendance_notifications")
+@bp.route("attendance/notifications", methods=["POST"])
+def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
+    """Call events from Microsoft Graph."""
+    return edge.api(req, _ingress().notifications, services=services())
+
+
+@bp.function_name("attendance_lifecycle")
+@bp.route("attendance/lifecycle", methods=["POST"])
+def attendance_lifecycle(req: func.HttpRequest) -> func.HttpResponse:
+    """What becomes of subscriptions, from Microsoft Graph."""
+    return edge.api(req, _ingress().lifecycle, services=services())
+
+
+def _register(region: Region) -> None:
+    """A region's queue functions; each kind is a scale group of its own."""
+    account = f"Antesala{region.capitalize()}"
+
+    @bp.function_name(f"fold_{region}")
+    @bp.queue_trigger("message", queue_name="attendance", connection=account)
+    def fold(message: func.QueueMessage) -> None:
+        _fold().fold(message.get_body().decode())
+
+    @bp.function_name(f"deliver_{region}")
+    @bp.queue_trigger("message", queue_name="writeback", connection=account)
+    def deliver(message: func.QueueMessage) -> None:
+        _deliver().deliver(message.get_body().decode())
+
+    @bp.function_name(f"tend_{region}")
+    @bp.queue_trigger("message", queue_name="tend", connection=account)
+    def tend(message: func.QueueMessage) -> None:
+        _tend().tend(message.get_body().decode())
+
+    for queue in QUEUES:
+        _register_poison(region, account, queue)
+
+
+def _register_poison(region: Region, account: str, queue: str) -> None:
+    @bp.function_name(f"poison_{queue}_{region}")
+    @bp.queue_trigger("message", queue_name=f"{queue}-poison", connection=account)
+    def poison(message: func.QueueMessage) -> None:
+        house = services()
+        parking = Poison(house.sealer, house.contexts, house.clock)
+        parking.park(house.stores.region(region), queue, message.get_body().decode(), str(message.id))
+
+
+for _region in enabled_regions():
+    _register(_region)

@@ -1,0 +1,80 @@
+"""One visit as fold, deliver and tend see it: its row, its connection, and what is known of its call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shared.clock import parse_timestamp
+from shared.connection import Approved
+from shared.context import VisitContext
+from shared.errors import SealError
+from shared.sealing import Sealer
+from shared.store import Stores
+from shared.store.region import RegionStore
+from shared.store.visits import Visit
+from shared.visit.attribution import Launch
+from shared.visit.ledger import Ledger
+from shared.visit.operations import Picture, picture
+
+
+@dataclass(frozen=True)
+class Case:
+    """A visit's row with everything needed to judge it."""
+
+    context: VisitContext
+    store: RegionStore
+    approved: Approved
+    visit: Visit
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Connection and visit key."""
+        return self.visit.connection, self.visit.key
+
+    @property
+    def ledger(self) -> Ledger:
+        """What notifications and tending built up."""
+        return Ledger.from_document(self.visit.roster)
+
+    def picture(self, sealer: Sealer) -> Picture:
+        """Who was connected when, by all that is known now."""
+        policy = self.approved.revision.policy
+        launches = launches_of(self.visit, sealer)
+        return picture(self.ledger.roster, launches, group=self.visit.group, connected=policy.connected)
+
+    def changed(self, fn: Callable[[Ledger], Ledger]) -> "Case":
+        """The case after a change of the ledger under the row's ETag; written only if it differs."""
+
+        def write(row: Visit) -> Visit | None:
+            ledger = Ledger.from_document(row.roster)
+            new = fn(ledger)
+            return None if new == ledger else replace(row, roster=new.document())
+
+        return replace(self, visit=self.store.visits.change(*self.name, write))
+
+
+def find_case(stores: Stores, context: VisitContext) -> Case | None:
+    """The visit that the context names; None where its row or its connection's approval is gone."""
+    store = stores.of(context.connection)
+    visit = store.visits.get(context.connection, context.visit_key)
+    approved = store.connections.approved(context.connection)
+    if visit is None or approved is None:
+        return None
+    return Case(context, store, approved, visit)
+
+
+def launches_of(visit: Visit, sealer: Sealer) -> tuple[Launch, ...]:
+    """Who launched into the visit, patient-side ids opened.
+
+    One that does not open any more (its key is gone) still counts as a person of its own: counting it is what
+    keeps two people from being taken for one.
+    """
+    found = []
+    for number, person in enumerate(visit.persons):
+        user = person.user
+        if person.side == "patient":
+            try:
+                user = str(sealer.open("person", person.user))
+            except SealError:
+                user = f"unreadable {number}"
+        found.append(Launch(person.side, user, parse_timestamp(person.at), person.oid.lower()))
+    return tuple(found)

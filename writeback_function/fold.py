@@ -1,0 +1,149 @@
+"""From one notification item to the visit's roster, and on to what the EHR is to be told.
+
+Order: whose visit, is it Graph's, is it this visit's, decrypt, add facts under the row's ETag, queue what is
+due, mark it. A crash anywhere leaves a message that comes again; everything it repeats is harmless.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+
+from shared.clock import Clock, timestamp
+from shared.context import ContextSeal, VisitContext
+from shared.errors import AnswerRefused, AntesalaError, SealError
+from shared.graph.notifications import CallEvent, NotGenuine, Notifications
+from shared.graph.subscriptions import is_client_state
+from shared.sealing import Pseudonyms, Sealer
+from shared.store import Stores
+from shared.visit.ledger import Ledger
+from shared.visit.operations import Operation, due
+from shared.visit.roster import Sighting
+from writeback_function.case import Case, find_case
+from writeback_function.messages import AttendanceMessage, MessageRefused, WritebackMessage
+
+log = logging.getLogger("antesala.attendance")
+
+
+class NotYetKnown(AntesalaError):
+    """Graph's, and for this visit, but its subscription is not written down yet: the message comes again."""
+
+
+class Fold:
+    """Applies notifications."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        contexts: ContextSeal,
+        sealer: Sealer,
+        pseudonyms: Pseudonyms,
+        notifications: Notifications,
+        handing: "Handing",
+        clock: Clock,
+    ) -> None:
+        self._stores = stores
+        self._contexts = contexts
+        self._sealer = sealer
+        self._pseudonyms = pseudonyms
+        self._notifications = notifications
+        self._handing = handing
+        self._clock = clock
+
+    def fold(self, text: str) -> None:
+        """Takes one message. What is not Graph's changes nothing; what fails in passing is raised."""
+        try:
+            message = AttendanceMessage.read(text)
+            context = self._contexts.open(message.context)
+            case = self._case(context)
+            event = self._genuine(case, message)
+        except (MessageRefused, SealError, NotGenuine, AnswerRefused) as failure:
+            why = getattr(failure, "why", type(failure).__name__)
+            log.warning("notification refused: %s", why, extra={"event": "not-genuine", "why": why})
+            return
+        self._handing.hand_on(case.changed(lambda ledger: with_event(ledger, event)), message.context)
+
+    def _case(self, context: VisitContext) -> Case:
+        case = find_case(self._stores, context)
+        if case is None:
+            raise MessageRefused("no such visit")
+        return case
+
+    def _genuine(self, case: Case, message: AttendanceMessage) -> CallEvent:
+        tenant = case.approved.connection.tenant
+        self._notifications.authentic(message.item, message.tokens, message.at)
+        self._belongs(case, message, tenant)
+        return self._notifications.event(self._notifications.decrypt(message.item), tenant)
+
+    def _belongs(self, case: Case, message: AttendanceMessage, tenant: str) -> None:
+        held = (case.visit.subscription_id, *case.ledger.former)
+        refused: NotGenuine | None = None
+        for subscription in held:
+            try:
+                self._notifications.belongs(
+                    message.item,
+                    tenant=tenant,
+                    subscription=subscription,
+                    is_state=lambda shown: is_client_state(self._pseudonyms, *case.name, shown),
+                )
+            except NotGenuine as failure:
+                refused = failure
+                continue
+            return
+        if refused is not None and refused.why == "subscription" and self._has_our_state(case, message):
+            raise NotYetKnown("the subscription is not in the visit's row")
+        raise refused or NotGenuine("subscription")
+
+    def _has_our_state(self, case: Case, message: AttendanceMessage) -> bool:
+        """Only we and Graph know the client state: with it, an unknown subscription is a new one."""
+        shown = next((value for key, value in message.item.items() if key.lower() == "clientstate"), "")
+        return isinstance(shown, str) and is_client_state(self._pseudonyms, *case.name, shown)
+
+
+class Handing:
+    """Queues what the EHR has still to be told about a visit, then marks it."""
+
+    def __init__(self, sealer: Sealer, clock: Clock, debounce: float) -> None:
+        """``debounce``: seconds for which a disconnect is held back, in case it is none."""
+        self._sealer = sealer
+        self._clock = clock
+        self._debounce = debounce
+
+    def hand_on(self, case: Case, context: str) -> tuple[Operation, ...]:
+        """The operations that were due. ``context``: the visit's, sealed."""
+        debounce = round(self._debounce * 1_000_000)
+        found = due(case.picture(self._sealer), case.ledger.told, debounce)
+        if case.approved.revision.writeback.adapter != "none":
+            for operation in found:
+                self._send(case, operation, context)
+        if found:
+            case.changed(lambda ledger: ledger.handed_on(found))
+        return found
+
+    def _send(self, case: Case, operation: Operation, context: str) -> None:
+        message = WritebackMessage(
+            context=context,
+            subject=operation.subject,
+            status=operation.status,
+            instant=operation.at,
+            reconstructed=operation.reconstructed,
+            since=timestamp(self._clock.now()),
+        )
+        delay = self._debounce if operation.status == "disconnected" else 0
+        case.store.queue("writeback").send(message.text(self._sealer), delay=delay)
+
+
+def with_event(ledger: Ledger, event: CallEvent) -> Ledger:
+    """The ledger with the event's facts; equal to itself when all of them were known."""
+    if event.kind == "callEnded":
+        return replace(ledger, roster=ledger.roster.ended(event.at))
+    if event.kind != "rosterUpdated":
+        return ledger
+    return replace(ledger, roster=ledger.roster.seen(sightings(event)))
+
+
+def sightings(event: CallEvent) -> Iterable[Sighting]:
+    """What a roster event says of each participant."""
+    for change in event.changes:
+        home = change.identity_kind == "home"
+        identity = change.oid if home else change.identity
+        yield Sighting(change.participant_id, change.state, event.at, home, identity)
