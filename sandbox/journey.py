@@ -32,6 +32,8 @@ class Outcome:
     """A visit that worked. `urls`: every address each person's browser was sent to, by name.
 
     `record`: what the hospital's record gained, by EHR login, oldest first: status, at, received.
+    `first_guest`: nobody from outside had been in this visit before. Only then does the connector name the
+    patient in the record; every later guest is unattributed (design section 6, Persons).
     """
 
     hospital: HospitalName
@@ -40,6 +42,7 @@ class Outcome:
     appointment_url: str
     urls: Mapping[str, tuple[str, ...]]
     record: Mapping[str, tuple[Mapping[str, str], ...]]
+    first_guest: bool
 
 
 def play(hospital: HospitalName, addresses: Addresses, bundle: str, tell: Callable[[Step], None]) -> Outcome:
@@ -68,9 +71,11 @@ class _Journey:
     def play(self, name: HospitalName, connection: str) -> Outcome:
         teams = self._to_teams()
         appointment = self._to_appointment()
+        first_guest = not self._held_before(appointment)
         self._call(teams, appointment)
-        record = self._recorded()
-        return Outcome(name, connection, teams, appointment, self._timeline.urls, record)
+        record = self._recorded(first_guest)
+        urls = self._timeline.urls
+        return Outcome(name, connection, teams, appointment, urls, record, first_guest)
 
     def _person(self, login: str) -> Person:
         person = self._hospital.person(login)
@@ -106,6 +111,13 @@ class _Journey:
             raise VisitFailed(f"{self._patient.name} did not arrive at the appointment: {page.text[:300]}")
         return page.url
 
+    def _held_before(self, appointment: str) -> bool:
+        state = self._timeline.look(
+            "Microsoft 365", "shows its meetings", f"{self._at.m365_tls_url}/sandbox/state"
+        )
+        held = [one for one in state["meetings"] if one["virtualAppointmentUrl"] == appointment]
+        return any(one["reports"] for one in held)
+
     def _is_teams(self, page: Page, *paths: str) -> bool:
         return any(page.url.startswith(self._at.m365_url + path) for path in paths)
 
@@ -124,10 +136,14 @@ class _Journey:
     def _teams(self, who: str, what: str, control: str, **wanted: str) -> dict[str, Any]:
         return self._timeline.ask(who, what, "POST", f"{self._at.m365_tls_url}/sandbox/{control}", wanted)
 
-    def _recorded(self) -> dict[str, tuple[dict[str, str], ...]]:
-        """Waits until the record shows both people, connected and disconnected, since this run began."""
+    def _recorded(self, first_guest: bool) -> dict[str, tuple[dict[str, str], ...]]:
+        """Waits until the record shows both people, connected and disconnected, since this run began.
+
+        Of a visit that was held before only the clinician: there the patient is rightly unattributed.
+        """
         begun, until = time.perf_counter(), time.monotonic() + _RECORD_SECONDS
-        waiting = {one.login: one for one in (self._clinician, self._patient)}
+        named = (self._clinician, self._patient) if first_guest else (self._clinician,)
+        waiting = {one.login: one for one in named}
         while True:
             shown = self._new_entries()
             for login, person in list(waiting.items()):
@@ -135,6 +151,10 @@ class _Journey:
                     self._timeline.done(person.name, _in_words(shown[login]), 200, begun)
                     del waiting[login]
             if not waiting:
+                if not first_guest:
+                    self._timeline.done(
+                        self._patient.name, "not named again: second guest of the visit", 200, begun
+                    )
                 return shown
             if time.monotonic() > until:
                 held = {login: [entry["status"] for entry in shown.get(login, ())] for login in waiting}

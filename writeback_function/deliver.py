@@ -20,7 +20,7 @@ from shared.store.operations import Claim
 from shared.store.region import RegionStore
 from shared.visit.attribution import PATIENT, clinician_user, patient_user
 from shared.visit.intervals import moment
-from shared.visit.operations import Operation, Picture, began, holds, superseded, undoes
+from shared.visit.operations import Operation, Picture, began, holds, undoes
 from writeback_function.breaker import Breaker
 from writeback_function.case import Case, find_case, launches_of
 from writeback_function.messages import MessageRefused, WritebackMessage
@@ -94,9 +94,13 @@ class Deliver:
     def _judged(self, case: Case, message: WritebackMessage, owner: str) -> None:
         # Read again inside the lane: what another worker learned meanwhile counts.
         fresh = find_case(self._stores, case.context) or case
-        adapter = self._adapters.of(fresh.approved)
         view, operation = fresh.picture(self._sealer), message.operation
         connection, name = fresh.visit.connection, operation.id(*fresh.name)
+        try:
+            adapter = self._adapters.of(fresh.approved)
+        except LookupError:
+            self._park(fresh.store, message, fresh.context, "adapter-missing", name=name)
+            return
         match self._verdict(fresh, view, operation, adapter, owner):
             case "drop":
                 fresh.store.operations.settle(connection, name, "dropped")
@@ -113,7 +117,7 @@ class Deliver:
         if not holds(view, operation):
             return "drop"
         if adapter.semantics == "state":
-            return "drop" if superseded(view, told, operation) else "tell"
+            return "drop" if self._overtaken(case, view, operation) else "tell"
         partner = undoes(view, told, operation, self._debounce)
         if partner is None:
             return "tell"
@@ -124,6 +128,19 @@ class Deliver:
             mine,
             lambda: operations.settle(connection, other, "dropped", mine),
         )
+
+    def _overtaken(self, case: Case, view: Picture, operation: Operation) -> bool:
+        """Whether the EHR knows a newer state of this subject already: telling this one would undo it.
+
+        A newer one that is only on its way is no reason to keep a connect from the record.
+        """
+        newer = (
+            one
+            for one in case.ledger.told
+            if one.subject == operation.subject and one.at > operation.at and holds(view, one)
+        )
+        operations, connection = case.store.operations, case.visit.connection
+        return any(operations.outcome(connection, one.id(*case.name)) == "told" for one in newer)
 
     def _telling(self, case: Case, view: Picture, operation: Operation) -> Telling:
         user = clinician_user(operation.subject)

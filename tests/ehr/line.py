@@ -4,6 +4,7 @@ import json as json_text
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import sleep
 from typing import Any, Literal
 
 from shared.connection import Approved, Client, Connection, EhrKind, Endpoints, Revision, Writeback
@@ -44,6 +45,7 @@ class Desk:
     tokens: list[Sent] = field(default_factory=list)
     metadata: list[Sent] = field(default_factory=list)
     expires_in: int = 300
+    slow: float = 0.0
     token_url: str = TOKEN_URL
     audit_event: dict[str, Any] | None = field(
         default_factory=lambda: {
@@ -58,6 +60,7 @@ class Desk:
             endpoints = {"authorization_endpoint": "https://ehr.test/oauth2/authorize"}
             return answer(200, endpoints | {"token_endpoint": self.token_url})
         if sent.url == TOKEN_URL:
+            sleep(self.slow)
             self.tokens.append(sent)
             members = {"access_token": f"token-{len(self.tokens)}", "token_type": "bearer"}
             return answer(200, members | {"expires_in": self.expires_in})

@@ -66,6 +66,7 @@ def test_the_token_serves_until_a_minute_before_it_expires(
 
 def test_many_at_once_fetch_one_token(kind: str, registry: Adapters, desk: Desk) -> None:
     one, together = approved(kind), Barrier(8)
+    desk.slow = 0.05
 
     def run() -> None:
         together.wait(5)

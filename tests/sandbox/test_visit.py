@@ -40,8 +40,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journey, "_RECORD_SECONDS", 0.3)
 
 
-def recorded(record: Record) -> object:
-    return journey._Journey(EPIC(Addresses()), Addresses(), record)._recorded()
+def recorded(record: Record, first_guest: bool = True) -> object:
+    return journey._Journey(EPIC(Addresses()), Addresses(), record)._recorded(first_guest)
 
 
 def test_both_people_connected_and_disconnected_is_a_recorded_visit() -> None:
@@ -64,6 +64,12 @@ def test_an_earlier_run_does_not_count() -> None:
     ]
     with pytest.raises(VisitFailed, match=r"holds only \{'zquillfeather': \[\]\}"):
         recorded(Record([], *entries))
+
+
+def test_of_a_visit_held_before_only_the_clinician_is_awaited() -> None:
+    steps: list[Step] = []
+    recorded(Record(steps, ("evidal", "connected", 0.0), ("evidal", "disconnected", 0.0)), first_guest=False)
+    assert [step.what[:9] for step in steps] == ["in the re", "not named"]
 
 
 def test_a_failed_visit_is_told_and_the_other_one_still_played(

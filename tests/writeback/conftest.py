@@ -1,0 +1,36 @@
+"""A house on the real storage emulator, and one in memory for tests that play a visit very often."""
+
+import hashlib
+from collections import defaultdict
+
+import pytest
+
+from shared.store import Stores
+from tests.fakes import FakeClock
+from tests.writeback.house import House, MemoryTable, Trap
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+@pytest.fixture
+def connection_id(request: pytest.FixtureRequest) -> str:
+    """An id of the Americas that no other test uses."""
+    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
+    return "a" + "".join(_LETTERS[byte % 32] for byte in digest[:15])
+
+
+@pytest.fixture
+def house(stores: Stores, connection_id: str, clock: FakeClock) -> House:
+    """Its rows lie in Azurite."""
+    return House(connection_id, stores.of(connection_id).table, clock, Trap())
+
+
+@pytest.fixture
+def light(connection_id: str, clock: FakeClock) -> House:
+    """Its rows lie in memory."""
+    return memory_house(connection_id, clock, Trap())
+
+
+def memory_house(connection_id: str, clock: FakeClock, trap: Trap) -> House:
+    tables: defaultdict[str, MemoryTable] = defaultdict(MemoryTable)
+    return House(connection_id, lambda name: tables[name], clock, trap)

@@ -1,0 +1,373 @@
+"""A visit and the three queue functions around it, on rows that may be real and queues that obey a clock."""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, Literal, cast
+
+from shared.clock import parse_timestamp, timestamp
+from shared.connection import Approved, Connection, Policy, Revision, Writeback
+from shared.context import ContextSeal, VisitContext
+from shared.ehr.port import Telling
+from shared.errors import OutsideError
+from shared.graph.notifications import Notifications
+from shared.graph.subscriptions import client_state
+from shared.sealing import Pseudonyms, Sealer
+from shared.store import ChangedMeanwhile
+from shared.store.dead_letters import DeadLetters
+from shared.store.operations import Operations
+from shared.store.table import Row, Table
+from shared.store.visits import Person, Visit, Visits
+from tests.fakes import FakeClock, SeededEntropy
+from tests.graph.fakes import ELENA, NOAH, TENANT
+from writeback_function.deliver import Deliver, Poison
+from writeback_function.fold import Fold, Handing
+from writeback_function.messages import AttendanceMessage
+
+KEY = "visit-key-1"
+SUBSCRIPTION = "sub-1"
+DOCTOR_USER, PATIENT_USER = "EMP-88101", "WPR-5519902"
+MOST_DELIVERIES = 5
+HIDDEN_SECONDS = 30.0
+HOURS = 24.0
+
+
+class Crash(Exception):
+    """The process died here."""
+
+
+@dataclass
+class Trap:
+    """Counts every call to the outside, and dies at one: before its effect or right after it.
+
+    A dead process does nothing more: every later call dies, too, until ``revive``.
+    """
+
+    at: int = 0
+    when: Literal["before", "after"] = "before"
+    count: int = 0
+    dead: bool = False
+    sprung: bool = False
+
+    def call[T](self, fn: Callable[[], T]) -> T:
+        if self.dead:
+            raise Crash
+        self.count += 1
+        if self.count != self.at:
+            return fn()
+        self.dead = self.sprung = True
+        if self.when == "after":
+            fn()
+        raise Crash
+
+    def revive(self) -> None:
+        self.dead = False
+
+
+class MemoryTable:
+    """The part of ``Table`` that the rooms of a visit use, with ETags."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], Row] = {}
+        self._version = 0
+
+    def get(self, pk: str, rk: str) -> Row | None:
+        return copy.deepcopy(self.kept.get((pk, rk)))
+
+    def insert(self, pk: str, rk: str, values: Mapping[str, Any]) -> bool:
+        if (pk, rk) in self.kept:
+            return False
+        self.upsert(pk, rk, values)
+        return True
+
+    def replace(self, pk: str, rk: str, values: Mapping[str, Any], etag: str) -> str:
+        known = self.kept.get((pk, rk))
+        if known is None or known.etag != etag:
+            raise ChangedMeanwhile("memory")
+        self.upsert(pk, rk, values)
+        return self.kept[pk, rk].etag
+
+    def upsert(self, pk: str, rk: str, values: Mapping[str, Any]) -> None:
+        self._version += 1
+        self.kept[pk, rk] = Row(dict(values), pk, rk, f"v{self._version}")
+
+    def delete(self, pk: str, rk: str, etag: str | None = None) -> bool:
+        known = self.kept.get((pk, rk))
+        if known is not None and etag is not None and known.etag != etag:
+            raise ChangedMeanwhile("memory")
+        return self.kept.pop((pk, rk), None) is not None
+
+    def rows(self, pk: str, limit: int = 1_000, **_: Any) -> Iterator[Row]:
+        yield from [row for (first, _), row in self.kept.items() if first == pk][:limit]
+
+
+class Trapped:
+    """Whatever it wraps, with the trap before each call."""
+
+    def __init__(self, inner: Any, trap: Trap) -> None:
+        self._inner = inner
+        self._trap = trap
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._inner, name)
+        if not callable(member):
+            return member
+        return lambda *values, **named: self._trap.call(lambda: member(*values, **named))
+
+
+@dataclass
+class Waiting:
+    """One message of a queue and when it is seen."""
+
+    text: str = field(repr=False)
+    seen: datetime
+    delay: float = 0
+    deliveries: int = 0
+
+
+class ClockQueue:
+    """A queue whose delays follow the test's clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.messages: list[Waiting] = []
+
+    def send(self, text: str, *, delay: float = 0, ttl: int = -1) -> None:
+        self.messages.append(Waiting(text, self.clock.now() + timedelta(seconds=delay), delay))
+
+
+class RecordingAdapter:
+    """An EHR that remembers what it was told, and fails as the test says; telling again changes nothing."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.semantics: Literal["state", "event"] = "event"
+        self.calls: list[Telling] = []
+        self.held: list[Telling] = []
+        self.failures: list[OutsideError] = []
+        self.down: OutsideError | None = None
+        self.meanwhile: Callable[[], None] | None = None
+
+    def of(self, approved: Approved) -> "RecordingAdapter":
+        return self
+
+    def tell(self, approved: Approved, telling: Telling) -> None:
+        self.calls.append(telling)
+        if self.meanwhile is not None:
+            doing, self.meanwhile = self.meanwhile, None
+            doing()
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.down is not None:
+            raise self.down
+        self.held.append(telling)
+
+    def said(self) -> list[tuple[str, str, float]]:
+        """Role, status and seconds since the test began, in the order of telling."""
+        begin = FakeClock().now()
+        return [(one.role, one.status, round((one.at - begin).total_seconds(), 3)) for one in self.held]
+
+
+class Open(Notifications):
+    """The real reading of notifications without their cryptography, which ``test_forged`` has."""
+
+    def __init__(self) -> None:
+        pass
+
+    def authentic(self, item: Any, validation_tokens: Any, received: datetime | None = None) -> None:
+        pass
+
+    def decrypt(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(item["event"])
+
+
+class House:
+    """One hospital's region, one visit, its queues and the functions that take them."""
+
+    def __init__(self, connection: str, table: Callable[[str], Any], clock: FakeClock, trap: Trap) -> None:
+        self.connection, self.clock, self.trap = connection, clock, trap
+        self.begin = clock.now()
+        self.entropy = SeededEntropy()
+        self.sealer = Sealer([b"s" * 32], clock)
+        self.pseudonyms = Pseudonyms([b"v" * 32])
+        self.contexts = ContextSeal(self.sealer)
+        self.context = self._context()
+        self.sealed = self.contexts.seal(self.context)
+        self.approved: Approved | None = _approved(connection)
+        self.clocked = {
+            name: ClockQueue(clock) for name in ("attendance", "writeback", "writeback-parked", "tend")
+        }
+        self.region = self._region(table)
+        self.stores: Any = SimpleNamespace(of=lambda _: self.region, region=lambda _: self.region)
+        self.adapter = RecordingAdapter(clock)
+        self.notifications: Notifications = Open()
+        self.poisoned: list[str] = []
+        self.start()
+
+    def _context(self) -> VisitContext:
+        ends = self.begin + timedelta(minutes=30)
+        return VisitContext(
+            self.connection, KEY, "session", "S-1", patient="P-1", starts=self.begin, ends=ends
+        )
+
+    def _region(self, table: Callable[[str], Any]) -> Any:
+        def trapped(name: str) -> Table:
+            return cast("Table", Trapped(table(name), self.trap))
+
+        return SimpleNamespace(
+            name="americas",
+            visits=Visits(trapped("Visits"), self.entropy, lambda _: None),
+            operations=Operations(trapped("Operations"), self.clock),
+            dead_letters=DeadLetters(trapped("DeadLetters"), self.clock),
+            connections=SimpleNamespace(approved=lambda _: self.approved),
+            queue=lambda name: Trapped(self.clocked[name], self.trap),
+        )
+
+    def start(self) -> None:
+        """A new process: nothing in memory is left."""
+        self.trap.revive()
+        self.handing = Handing(self.sealer, self.clock, 15)
+        tools = (self.stores, self.contexts, self.sealer)
+        self.folding = Fold(*tools, self.pseudonyms, self.notifications, self.handing, self.clock)
+        told = cast("Any", SimpleNamespace(of=lambda _: Trapped(self.adapter, self.trap)))
+        self.delivering = Deliver(*tools, told, self.clock, self.entropy, debounce=15, hours=HOURS)
+        self.parking = Poison(self.sealer, self.contexts, self.clock)
+
+    # -- the visit -----------------------------------------------------------------------------------
+
+    def visit(self, *persons: Person, **values: Any) -> None:
+        known = Visit(
+            self.connection, KEY, 1, timestamp(self.begin - timedelta(minutes=5)), subscription_id=SUBSCRIPTION
+        )
+        self.region.visits.create(replace(known, persons=persons or self.cast(), **values))
+
+    def cast(self) -> tuple[Person, ...]:
+        return self.doctor(), self.patient()
+
+    def doctor(self, user: str = DOCTOR_USER, oid: str = ELENA) -> Person:
+        return Person("provider", user, timestamp(self.begin - timedelta(minutes=2)), oid)
+
+    def patient(self, user: str = PATIENT_USER) -> Person:
+        sealed = self.sealer.seal("person", user)
+        return Person("patient", sealed, timestamp(self.begin - timedelta(minutes=1)))
+
+    def row(self) -> Visit:
+        found = self.region.visits.get(self.connection, KEY)
+        assert found is not None
+        return cast("Visit", found)
+
+    # -- what Graph says -----------------------------------------------------------------------------
+
+    def item(self, event: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+        values = {
+            "subscriptionId": SUBSCRIPTION,
+            "clientState": client_state(self.pseudonyms, self.connection, KEY),
+            "tenantId": TENANT,
+            "event": event,
+        }
+        return {**values, **changes}
+
+    def text(self, item: Mapping[str, Any], tokens: tuple[str, ...] = ("t",)) -> str:
+        return AttendanceMessage(self.sealed, item, tokens, self.clock.now()).text()
+
+    def event(self, seconds: float, *deltas: Mapping[str, Any], kind: str = "rosterUpdated") -> dict[str, Any]:
+        at = timestamp(self.begin + timedelta(seconds=seconds))
+        return {
+            "id": f"event-{seconds}",
+            "eventType": kind,
+            "eventDateTime": at,
+            "participants@delta": list(deltas),
+        }
+
+    def sees(self, seconds: float, *deltas: Mapping[str, Any], kind: str = "rosterUpdated") -> None:
+        """Graph's notification of this event is folded at once."""
+        self.folding.fold(self.text(self.item(self.event(seconds, *deltas, kind=kind))))
+
+    # -- the host ------------------------------------------------------------------------------------
+
+    def due(self, *names: str) -> list[tuple[str, Waiting]]:
+        now = self.clock.now()
+        return [
+            (name, one)
+            for name in names or ("attendance", "writeback")
+            for one in self.clocked[name].messages
+            if one.seen <= now
+        ]
+
+    def run(self) -> None:
+        """The host takes every message that is seen now, once, in order."""
+        for name, message in self.due():
+            self._take(name, message)
+
+    def _take(self, name: str, message: Waiting) -> None:
+        queue = self.clocked[name]
+        message.deliveries += 1
+        try:
+            self.function(name)(message.text)
+        except Exception as failure:  # noqa: BLE001 - as the host does
+            self.start()
+            message.seen = self.clock.now() + timedelta(seconds=HIDDEN_SECONDS)
+            if message.deliveries >= MOST_DELIVERIES:
+                queue.messages.remove(message)
+                self.poisoned.append(type(failure).__name__)
+            return
+        queue.messages.remove(message)
+
+    def function(self, name: str) -> Callable[[str], None]:
+        return self.folding.fold if name == "attendance" else self.delivering.deliver
+
+    def run_for(self, seconds: float) -> None:
+        """The host runs while time passes: from one message that is seen to the next."""
+        end = self.clock.now() + timedelta(seconds=seconds)
+        while True:
+            self.run()
+            moments = [one.seen for name in ("attendance", "writeback") for one in self.clocked[name].messages]
+            following = min(moments, default=None)
+            if following is None or following > end:
+                break
+            self.clock.advance(max((following - self.clock.now()).total_seconds(), 0.001))
+        self.clock.advance(max((end - self.clock.now()).total_seconds(), 0))
+
+    def waiting(self, name: str = "writeback") -> list[Waiting]:
+        return self.clocked[name].messages
+
+    def dead(self) -> list[tuple[str, int, str]]:
+        letters = self.region.dead_letters.of_connection(self.connection)
+        return [(one.reason, one.status, one.queue) for one in letters]
+
+    def parked(self) -> int:
+        return len(self.clocked["writeback-parked"].messages)
+
+
+def guest(name: str, *, lobby: bool = False, out: bool = False, identity: str = "") -> dict[str, Any]:
+    person = {"id": identity, "displayName": "Zephyrina Quill"} if identity else {"displayName": "Z"}
+    return _delta(name, {"guest": person}, lobby=lobby, out=out)
+
+
+def home(name: str, oid: str = ELENA, *, out: bool = False) -> dict[str, Any]:
+    return _delta(name, {"user": {"id": oid, "tenantId": TENANT}}, lobby=False, out=out)
+
+
+def nurse(name: str, *, out: bool = False) -> dict[str, Any]:
+    return home(name, NOAH, out=out)
+
+
+def _delta(name: str, identity: Mapping[str, Any], *, lobby: bool, out: bool) -> dict[str, Any]:
+    delta: dict[str, Any] = {"id": name, "isInLobby": lobby, "info": {"identity": identity}}
+    return {**delta, "removedState": {"reason": "left"}} if out else delta
+
+
+def _approved(connection: str) -> Approved:
+    head = Connection(
+        connection, TENANT, "americas", "test", "fhir", "https://e.invalid/R4", "2026-01-01T00:00:00.000Z"
+    )
+    revision = Revision(
+        connection, 1, "approved", "Sierra", writeback=Writeback("fhir"), policy=Policy(connected="lobby")
+    )
+    return Approved(head, revision)
+
+
+def seconds_since(begin: datetime, text: str) -> float:
+    return (parse_timestamp(text) - begin).total_seconds()
