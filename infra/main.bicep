@@ -20,7 +20,7 @@ param stamps array = [
   }
 ]
 
-@description('Application (client) ID of the Entra app registration; infra/entra/register.sh makes it.')
+@description('Application (client) ID of the Entra app registration (docs/deploy.md, step 1).')
 @minLength(36)
 @maxLength(36)
 param clientId string

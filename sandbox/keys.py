@@ -110,3 +110,9 @@ _SECRETS: dict[str, Callable[[], str]] = {
     "graph-certificates": _graph_certificates,
     "graph-client": _graph_client,
 }
+
+
+if __name__ == "__main__":
+    import sys
+
+    ensure_keys(Path(sys.argv[1]))

@@ -35,11 +35,12 @@ class Case:
         """What notifications and tending built up."""
         return Ledger.from_document(self.visit.roster)
 
-    def picture(self, sealer: Sealer) -> Picture:
-        """Who was connected when, by all that is known now."""
+    def picture(self, sealer: Sealer, ledger: Ledger | None = None) -> Picture:
+        """Who was connected when, by all that is known now, or by a newer ``ledger`` of the visit."""
+        roster = (ledger or self.ledger).roster
         policy = self.approved.revision.policy
         launches = launches_of(self.visit, sealer)
-        return picture(self.ledger.roster, launches, group=self.visit.group, connected=policy.connected)
+        return picture(roster, launches, group=self.visit.group, connected=policy.connected)
 
     def changed(self, fn: Callable[[Ledger], Ledger]) -> "Case":
         """The case after a change of the ledger under the row's ETag; written only if it differs."""

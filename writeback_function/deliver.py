@@ -6,7 +6,6 @@ between any two lines leaves either the message or its copy in the queue.
 """
 
 import logging
-from collections.abc import Callable
 from typing import Literal
 
 from shared.clock import Clock, Entropy, parse_timestamp
@@ -16,22 +15,20 @@ from shared.ehr.registry import Adapters
 from shared.errors import OutsideError, SealError, StatusRefused
 from shared.sealing import Sealer
 from shared.store import Stores
-from shared.store.operations import Claim
 from shared.store.region import RegionStore
 from shared.visit.attribution import PATIENT, clinician_user, patient_user
 from shared.visit.intervals import moment
-from shared.visit.operations import Operation, Picture, began, holds, undoes
+from shared.visit.operations import Operation, Picture, began, superseded
 from writeback_function.breaker import Breaker
 from writeback_function.case import Case, find_case, launches_of
-from writeback_function.messages import MessageRefused, WritebackMessage
+from writeback_function.fold import Handing
+from writeback_function.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
 
 log = logging.getLogger("antesala.writeback")
 
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 1.0
 _FIRST_DELAY = 10.0
 _LONGEST_DELAY = 900.0
-
-type Verdict = Literal["tell", "drop", "busy"]
 
 
 class Deliver:
@@ -56,7 +53,7 @@ class Deliver:
         self._adapters = adapters
         self._clock = clock
         self._entropy = entropy
-        self._debounce = round(debounce * 1_000_000)
+        self._handing = Handing(sealer, clock, debounce)
         self._seconds = hours * 3_600
         self._breaker = Breaker(clock)
 
@@ -93,54 +90,43 @@ class Deliver:
 
     def _judged(self, case: Case, message: WritebackMessage, owner: str) -> None:
         # Read again inside the lane: what another worker learned meanwhile counts.
-        fresh = find_case(self._stores, case.context) or case
-        view, operation = fresh.picture(self._sealer), message.operation
-        connection, name = fresh.visit.connection, operation.id(*fresh.name)
+        case = find_case(self._stores, case.context) or case
+        operation = message.operation
+        connection, name = case.visit.connection, operation.id(*case.name)
         try:
-            adapter = self._adapters.of(fresh.approved)
+            adapter = self._adapters.of(case.approved)
         except LookupError:
-            self._park(fresh.store, message, fresh.context, "adapter-missing", name=name)
+            self._park(case.store, message, case.context, "adapter-missing", name=name)
             return
-        match self._verdict(fresh, view, operation, adapter, owner):
-            case "drop":
-                fresh.store.operations.settle(connection, name, "dropped")
-            case "busy":
-                fresh.store.operations.release(connection, name, owner)
-                self._later(fresh.store, message, BUSY_SECONDS)
-            case "tell":
-                self._tell(fresh, message, adapter, self._telling(fresh, view, operation), owner)
+        case = self._begun(case, message)
+        if operation not in case.ledger.begun:
+            # Withdrawn: no outcome, for what is learned next may make it due again.
+            case.store.operations.release(connection, name, owner)
+        elif adapter.semantics == "state" and self._overtaken(case, operation):
+            case.store.operations.settle(connection, name, "dropped")
+        else:
+            telling = self._telling(case, case.picture(self._sealer), operation)
+            self._tell(case, message, adapter, telling, owner)
 
-    def _verdict(
-        self, case: Case, view: Picture, operation: Operation, adapter: Adapter, owner: str
-    ) -> Verdict:
-        told = case.ledger.told
-        if not holds(view, operation):
-            return "drop"
-        if adapter.semantics == "state":
-            return "drop" if self._overtaken(case, view, operation) else "tell"
-        partner = undoes(view, told, operation, self._debounce)
-        if partner is None:
-            return "tell"
-        operations, connection = case.store.operations, case.visit.connection
-        mine, other = operation.id(*case.name), partner.id(*case.name)
-        return _paired(
-            operations.claim(connection, other, owner),
-            mine,
-            lambda: operations.settle(connection, other, "dropped", mine),
-        )
+    def _begun(self, case: Case, message: WritebackMessage) -> Case:
+        """The case in which the operation may reach the EHR, unless newer facts have withdrawn it.
 
-    def _overtaken(self, case: Case, view: Picture, operation: Operation) -> bool:
+        What its fold had no time to mark is marked here first.
+        """
+        operation = message.operation
+        case = self._handing.hand_on(case, message.context)
+        return case.changed(lambda ledger: ledger.begin(operation) or ledger)
+
+    def _overtaken(self, case: Case, operation: Operation) -> bool:
         """Whether the EHR knows a newer state of this subject already: telling this one would undo it.
 
         A newer one that is only on its way is no reason to keep a connect from the record.
         """
-        newer = (
-            one
-            for one in case.ledger.told
-            if one.subject == operation.subject and one.at > operation.at and holds(view, one)
-        )
         operations, connection = case.store.operations, case.visit.connection
-        return any(operations.outcome(connection, one.id(*case.name)) == "told" for one in newer)
+        return any(
+            superseded([one], operation) and operations.outcome(connection, one.id(*case.name)) == "told"
+            for one in case.ledger.begun
+        )
 
     def _telling(self, case: Case, view: Picture, operation: Operation) -> Telling:
         user = clinician_user(operation.subject)
@@ -170,6 +156,8 @@ class Deliver:
                 self._breaker.failed(connection)
                 self._again(case, message, telling.operation, owner, failure)
                 return
+            if not failure.transient:
+                self._breaker.answered(connection)
             reason = "gave-up" if failure.transient else type(failure).__name__
             status = failure.status if isinstance(failure, StatusRefused) else 0
             self._park(store, message, case.context, reason, status, telling.operation)
@@ -229,25 +217,18 @@ class Poison:
     def park(self, store: RegionStore, queue: str, text: str, message_id: str) -> None:
         """Takes a message of ``<queue>-poison``."""
         store.queue("writeback-parked").send(text)
-        connection = self._connection(text) or "unknown"
+        connection = self._connection(queue, text) or "unknown"
         store.dead_letters.add(connection, message_id, queue=queue, reason="poison")
         extra = {"event": "parked", "connection": connection, "reason": "poison"}
         log.error("parked from %s: poison", queue, extra=extra)
 
-    def _connection(self, text: str) -> str:
+    def _connection(self, queue: str, text: str) -> str:
         try:
-            sealed = WritebackMessage.read(text, self._sealer).context
-            return self._contexts.open(sealed).connection
+            return self._contexts.open(self._sealed(queue, text)).connection
         except (MessageRefused, SealError):
             return ""
 
-
-def _paired(partner: Claim, mine: str, drop: Callable[[], None]) -> Verdict:
-    """What becomes of an operation that undoes the one before it: both go, unless that one was told."""
-    if partner.state == "busy":
-        return "busy"
-    if partner.state == "mine":
-        drop()
-        return "drop"
-    gone = partner.outcome == "dropped" and partner.partner in ("", mine)
-    return "drop" if gone else "tell"
+    def _sealed(self, queue: str, text: str) -> str:
+        if queue == "attendance":
+            return AttendanceMessage.read(text).context
+        return str(opened(queue, text, self._sealer).get("c" if queue == "tend" else "context", ""))

@@ -16,12 +16,15 @@ from shared.graph.subscriptions import is_client_state
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import Stores
 from shared.visit.ledger import Ledger
-from shared.visit.operations import Operation, due
+from shared.visit.operations import Operation
 from shared.visit.roster import Sighting
 from writeback_function.case import Case, find_case
 from writeback_function.messages import AttendanceMessage, MessageRefused, WritebackMessage
 
 log = logging.getLogger("antesala.attendance")
+
+# Another fold may add facts before our marks; after so many rounds the next message goes on from there.
+_ROUNDS = 4
 
 
 class NotYetKnown(AntesalaError):
@@ -56,7 +59,7 @@ class Fold:
             context = self._contexts.open(message.context)
             case = self._case(context)
             event = self._genuine(case, message)
-        except (MessageRefused, SealError, NotGenuine, AnswerRefused) as failure:
+        except (MessageRefused, SealError, NotGenuine) as failure:
             why = getattr(failure, "why", type(failure).__name__)
             log.warning("notification refused: %s", why, extra={"event": "not-genuine", "why": why})
             return
@@ -72,7 +75,12 @@ class Fold:
         tenant = case.approved.connection.tenant
         self._notifications.authentic(message.item, message.tokens, message.at)
         self._belongs(case, message, tenant)
-        return self._notifications.event(self._notifications.decrypt(message.item), tenant)
+        document = self._notifications.decrypt(message.item)
+        try:
+            return self._notifications.event(document, tenant)
+        except AnswerRefused as failure:
+            # Only here: a key set that could not be read is a failure in passing, and must come again.
+            raise NotGenuine("shape") from failure
 
     def _belongs(self, case: Case, message: AttendanceMessage, tenant: str) -> None:
         held = (case.visit.subscription_id, *case.ledger.former)
@@ -106,18 +114,33 @@ class Handing:
         """``debounce``: seconds for which a disconnect is held back, in case it is none."""
         self._sealer = sealer
         self._clock = clock
-        self._debounce = debounce
+        self._debounce = round(debounce * 1_000_000)
 
-    def hand_on(self, case: Case, context: str) -> tuple[Operation, ...]:
-        """The operations that were due. ``context``: the visit's, sealed."""
-        debounce = round(self._debounce * 1_000_000)
-        found = due(case.picture(self._sealer), case.ledger.told, debounce)
-        if case.approved.revision.writeback.adapter != "none":
-            for operation in found:
-                self._send(case, operation, context)
-        if found:
-            case.changed(lambda ledger: ledger.handed_on(found))
-        return found
+    def hand_on(self, case: Case, context: str) -> Case:
+        """The case after everything due was queued and marked. ``context``: the visit's, sealed."""
+        for _ in range(_ROUNDS):
+            found = self._now(case, case.ledger).due(case.picture(self._sealer), self._debounce)
+            if case.approved.revision.writeback.adapter != "none":
+                for operation in found:
+                    self._send(case, operation, context)
+            judged = case.ledger
+            case = self._marked(case, found)
+            if case.ledger == judged:
+                break
+        return case
+
+    def _marked(self, case: Case, found: tuple[Operation, ...]) -> Case:
+        """What was queued is marked if it is due still; without a mark its message is nothing."""
+
+        def mark(ledger: Ledger) -> Ledger:
+            standing = self._now(case, ledger)
+            still = standing.due(case.picture(self._sealer, ledger), self._debounce)
+            return standing.handed_on(one for one in found if one in still)
+
+        return case.changed(mark)
+
+    def _now(self, case: Case, ledger: Ledger) -> Ledger:
+        return ledger.standing(case.picture(self._sealer, ledger), self._debounce)
 
     def _send(self, case: Case, operation: Operation, context: str) -> None:
         message = WritebackMessage(
@@ -128,7 +151,7 @@ class Handing:
             reconstructed=operation.reconstructed,
             since=timestamp(self._clock.now()),
         )
-        delay = self._debounce if operation.status == "disconnected" else 0
+        delay = self._debounce / 1_000_000 if operation.status == "disconnected" else 0
         case.store.queue("writeback").send(message.text(self._sealer), delay=delay)
 
 

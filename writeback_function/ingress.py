@@ -94,7 +94,7 @@ def _body(request: Request) -> dict[str, Any] | None:
         return None
     try:
         document = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

@@ -1,15 +1,18 @@
 """What the EHR is to be told: the transitions of a visit's subjects, each once, each with a lasting id.
 
-Everything is derived from the roster. ``told`` is the list of operations already handed on: an operation is
-due when its span of presence (or absence) holds none. So a fact that comes late moves no operation, repeats
-none, and adds exactly the transitions that were missing; where a late fact proves an operation wrong, the
-next one corrects it.
+Everything is derived from the roster. ``told`` is the list of operations handed on; those in ``begun`` may have
+reached the EHR, the others can still be withdrawn.
 
-A gap shorter than the debounce time is no gap, unless its disconnect was handed on before the return was
-known; then ``undoes`` lets the deliverer drop the pair, if the disconnect has not been told yet.
+- An operation is due when its span of presence, or absence, holds none. So a fact that comes late moves no
+  operation, repeats none, and adds exactly the transitions that were missing.
+- A gap shorter than the debounce time is no gap; a disconnect that was handed on before the return was known is
+  withdrawn, unless it has begun.
+- What proves wrong is withdrawn; if it has begun, a correction right behind it is due.
+
+Once every operation of the list has reached the EHR, its newest state is that of the roster.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID, uuid5
@@ -90,9 +93,9 @@ def picture(
 
 
 def due(view: Picture, told: Sequence[Operation], debounce: int) -> tuple[Operation, ...]:
-    """The operations still to be handed on, by time. ``debounce`` in microseconds.
+    """The operations still to be handed on, by time, given those that stand. ``debounce`` in microseconds.
 
-    After they are added to ``told``, nothing is due until a new fact comes.
+    After they are added to ``told``, nothing is due until something new is known.
     """
     found: list[Operation] = []
     for subject in dict.fromkeys([*view.subjects, *(one.subject for one in told)]):
@@ -106,11 +109,20 @@ def due(view: Picture, told: Sequence[Operation], debounce: int) -> tuple[Operat
     return tuple(sorted(marked, key=lambda one: (one.at, one.subject)))
 
 
-def holds(view: Picture, operation: Operation) -> bool:
-    """Whether, by all that is known now, the subject was then in the state that the operation tells."""
-    if operation.subject not in view.subjects and operation.status == "connected":
-        return False
-    return covered(view.spans(operation.subject), operation.at) == (operation.status == "connected")
+def standing(
+    view: Picture, told: Sequence[Operation], begun: Collection[Operation], debounce: int
+) -> tuple[Operation, ...]:
+    """``told`` without what has not begun and proved wrong, or is a gap too brief to mention."""
+    latest = {one.subject: one.at for one in sorted(begun, key=lambda one: one.at)}
+
+    def stands(one: Operation) -> bool:
+        if one in begun:
+            return True
+        # Behind a return that was told already, its disconnect is told as well.
+        brief = latest.get(one.subject, _ALWAYS) < one.at and _brief(view, one, debounce)
+        return _holds(view, one) and not brief
+
+    return tuple(one for one in told if stands(one))
 
 
 def settled(view: Picture, operation: Operation) -> bool:
@@ -126,24 +138,20 @@ def began(view: Picture, operation: Operation) -> int | None:
     return max(starts, default=None) if operation.status == "disconnected" else None
 
 
-def superseded(view: Picture, told: Iterable[Operation], operation: Operation) -> bool:
-    """Whether a newer operation makes this one pointless where only the newest counts."""
-    return any(one.at > operation.at and holds(view, one) for one in told if one.subject == operation.subject)
+def superseded(begun: Iterable[Operation], operation: Operation) -> bool:
+    """Whether a newer operation of the subject makes this one pointless where only the newest state counts."""
+    return any(one.at > operation.at for one in begun if one.subject == operation.subject)
 
 
-def undoes(view: Picture, told: Iterable[Operation], operation: Operation, debounce: int) -> Operation | None:
-    """The operation right before this one, if neither need be told.
+def _holds(view: Picture, operation: Operation) -> bool:
+    if operation.subject not in view.subjects and operation.status == "connected":
+        return False
+    return covered(view.spans(operation.subject), operation.at) == (operation.status == "connected")
 
-    The two are a flap, or the first proved wrong.
-    """
-    earlier = [one for one in told if one.subject == operation.subject and one.at < operation.at]
-    if not earlier:
-        return None
-    last = max(earlier, key=lambda one: one.at)
-    if last.status == operation.status:
-        return None
-    flap = operation.status == "connected" and operation.at - last.at < debounce
-    return last if flap or not holds(view, last) else None
+
+def _brief(view: Picture, operation: Operation, debounce: int) -> bool:
+    returns = [span.start for span in view.spans(operation.subject) if span.start > operation.at]
+    return operation.status == "disconnected" and min(returns, default=2**62) - operation.at < debounce
 
 
 def _missing(

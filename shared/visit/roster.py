@@ -5,8 +5,7 @@ Graph promises neither order nor exactly-once delivery, and its deltas are no sn
 one, and every question is answered from all of them by event time. Any order and any repetition of the same
 events therefore ends in the same roster.
 
-Of two facts about one participant at one instant the later stage counts: waiting, then in, then out. So that neither
-vanishes, the stages are one microsecond apart.
+Of two facts about one participant at one instant the later stage counts: waiting, then in, then out.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -81,7 +80,7 @@ class Participant:
 
         Who it is may come late (a delta without identity): what is known outlives what is not.
         """
-        fact = _staged(instant(sighting.at), _STAGES.index(sighting.presence))
+        fact = Fact(instant(sighting.at), _STAGES.index(sighting.presence))
         home = self.home or sighting.home
         known = {self.identity} if self.home == home else set()
         told = {sighting.identity} if sighting.home == home else set()
@@ -119,14 +118,14 @@ class Roster:
     def timeline(self, participant: Participant) -> tuple[Fact, ...]:
         """The participant's facts and the ends of calls they were in, by time."""
         out = _STAGES.index("out")
-        ends = {_staged(end, out) for end in self.endings if end >= participant.first}
+        ends = {Fact(end, out) for end in self.endings if end >= participant.first}
         return tuple(sorted({*participant.facts, *ends}))
 
     def present(self, participant: Participant, counting: Collection[Presence]) -> tuple[Interval, ...]:
         """The spans in which the participant was at one of the counting stages."""
         spans: list[Interval] = []
         begun: int | None = None
-        for fact in self.timeline(participant):
+        for fact in _settled(self.timeline(participant)):
             if fact.presence in counting:
                 begun = fact.at if begun is None else begun
             elif begun is not None:
@@ -136,7 +135,7 @@ class Roster:
 
     def now(self, participant: Participant) -> Fact:
         """The participant's newest stage and since when it lasts (a repeated stage does not restart it)."""
-        newest, *older = reversed(self.timeline(participant))
+        newest, *older = reversed(_settled(self.timeline(participant)))
         for fact in older:
             if fact.stage != newest.stage:
                 break
@@ -177,8 +176,9 @@ def _fact(at: int, letter: str) -> Fact:
     return Fact(at, _STAGES.index(_LETTERS[letter]))
 
 
-def _staged(at: int, stage: int) -> Fact:
-    return Fact(at + stage, stage)
+def _settled(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """One fact an instant: the latest stage."""
+    return tuple({fact.at: fact for fact in facts}.values())
 
 
 def _bounded(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:

@@ -1,13 +1,14 @@
 """What the tests of a visit are written with: moments in seconds, people, and a deliverer in memory."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from shared.visit.attribution import Launch
 from shared.visit.intervals import instant
-from shared.visit.operations import Operation, Picture, due, holds, picture, superseded, undoes
+from shared.visit.ledger import Ledger
+from shared.visit.operations import Operation, Picture, picture, superseded
 from shared.visit.roster import Presence, Roster, Sighting
 
 BEGIN = datetime(2026, 10, 1, 14, 0, tzinfo=UTC)
@@ -70,40 +71,33 @@ class Desk:
 
     launches: Sequence[Launch]
     semantics: Literal["state", "event"]
-    roster: Roster = field(default_factory=Roster)
-    handed_on: list[Operation] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
     waiting: list[Operation] = field(default_factory=list)
     ehr: list[Operation] = field(default_factory=list)
-    dropped: dict[Operation, Operation | None] = field(default_factory=dict)
 
     @property
     def view(self) -> Picture:
-        return seen(self.roster, self.launches)
+        return seen(self.ledger.roster, self.launches)
 
     def fold(self, *sightings: Sighting) -> None:
-        self.roster = self.roster.seen(sightings)
-        new = due(self.view, self.handed_on, DEBOUNCE)
-        self.handed_on += new
-        self.waiting += new
+        self.ledger = replace(self.ledger, roster=self.ledger.roster.seen(sightings))
+        self._hand_on()
 
     def deliver(self, place: int) -> None:
         one = self.waiting.pop(place % len(self.waiting))
-        if one in self.dropped:
+        self._hand_on()
+        begun = self.ledger.begin(one)
+        if begun is None or one in self.ehr:
             return
-        if not holds(self.view, one):
-            self.dropped[one] = None
-        elif self.semantics == "state":
-            if not superseded(self.view, self.handed_on, one):
-                self.ehr.append(one)
-        else:
-            self._tell_event(one)
-
-    def _tell_event(self, one: Operation) -> None:
-        partner = undoes(self.view, self.handed_on, one, DEBOUNCE)
-        if partner is None or partner in self.ehr or self.dropped.get(partner, one) not in (None, one):
+        self.ledger = begun
+        if self.semantics == "event" or not superseded(begun.begun, one):
             self.ehr.append(one)
-        else:
-            self.dropped |= {partner: one, one: partner}
+
+    def _hand_on(self) -> None:
+        self.ledger = self.ledger.standing(self.view, DEBOUNCE)
+        new = self.ledger.due(self.view, DEBOUNCE)
+        self.ledger = self.ledger.handed_on(new)
+        self.waiting += new
 
     def says(self, subject: str) -> str:
         """What the EHR believes: the last it heard (state) or the newest event it holds."""

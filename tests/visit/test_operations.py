@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.visit.attribution import PATIENT, VISIT, clinician
 from shared.visit.intervals import covered
-from shared.visit.operations import Operation, began, due, holds, settled, superseded, undoes
+from shared.visit.operations import Operation, began, due, settled, standing, superseded
 from shared.visit.roster import Presence, Sighting, report_participant
 from tests.visit.stage import (
     DEBOUNCE,
@@ -87,32 +87,37 @@ def test_a_gap_of_the_debounce_time_should_be_a_gap() -> None:
     assert told(operations) == [("connected", 5), ("disconnected", 20), ("connected", 35)]
 
 
-def test_a_flap_whose_disconnect_was_handed_on_should_be_undone_by_its_return() -> None:
+def test_a_flap_whose_disconnect_waits_should_leave_no_trace() -> None:
     facts = [guest("p", "in", 5), guest("p", "out", 20)]
     first = plan(*facts)
     view = seen(roster_of(*facts, guest("p", "in", 25)), CAST)
-    back = due(view, first, DEBOUNCE)
-    assert told(back) == [("connected", 25)]
-    assert undoes(view, [*first, *back], back[0], DEBOUNCE) == first[1]
+    left = standing(view, first, first[:1], DEBOUNCE)
+    assert told(left) == [("connected", 5)]
+    assert due(view, left, DEBOUNCE) == ()
 
 
-def test_a_return_after_the_debounce_time_should_undo_nothing() -> None:
+def test_a_flap_whose_disconnect_has_begun_should_be_told_to_its_end() -> None:
+    facts = [guest("p", "in", 5), guest("p", "out", 20)]
+    first = plan(*facts)
+    view = seen(roster_of(*facts, guest("p", "in", 25)), CAST)
+    assert standing(view, first, first, DEBOUNCE) == first
+    assert told(due(view, first, DEBOUNCE)) == [("connected", 25)]
+
+
+def test_a_return_after_the_debounce_time_should_withdraw_nothing() -> None:
     facts = [guest("p", "in", 5), guest("p", "out", 20)]
     first = plan(*facts)
     view = seen(roster_of(*facts, guest("p", "in", 35)), CAST)
-    back = due(view, first, DEBOUNCE)
-    assert undoes(view, [*first, *back], back[0], DEBOUNCE) is None
+    assert standing(view, first, (), DEBOUNCE) == first
 
 
-def test_a_second_device_learned_late_should_correct_a_disconnect() -> None:
+def test_a_second_device_learned_late_should_withdraw_or_correct_a_disconnect() -> None:
     facts = [staff("laptop", "in", 0), staff("laptop", "out", 50)]
     first = plan(*facts)
     view = seen(roster_of(*facts, staff("phone", "in", 40)), CAST)
-    fix = due(view, first, DEBOUNCE)
-    assert [one.status for one in fix] == ["connected"]
-    assert fix[0].at == us(50) + 1
-    assert not holds(view, first[1])
-    assert undoes(view, [*first, *fix], fix[0], DEBOUNCE) == first[1]
+    assert standing(view, first, first[:1], DEBOUNCE) == first[:1]
+    fix = due(view, standing(view, first, first, DEBOUNCE), DEBOUNCE)
+    assert [(one.status, one.at) for one in fix] == [("connected", us(50) + 1)]
 
 
 def test_a_second_external_should_end_what_is_said_of_the_patient_when_everybody_is_gone() -> None:
@@ -132,15 +137,14 @@ def test_a_second_external_should_end_what_is_said_of_the_patient_when_everybody
 def test_a_patient_who_is_attributed_no_more_should_not_be_told_as_connected() -> None:
     first = plan(guest("p", "in", 5))
     view = seen(roster_of(guest("p", "in", 5), guest("interpreter", "in", 60)), CAST)
-    assert not holds(view, first[0])
+    assert standing(view, first, (), DEBOUNCE) == ()
 
 
 def test_only_the_newest_state_should_count_where_states_are_told() -> None:
-    facts = [guest("p", "in", 5), guest("p", "out", 60)]
-    view = seen(roster_of(*facts), CAST)
-    connected, gone = due(view, (), DEBOUNCE)
-    assert superseded(view, [connected, gone], connected)
-    assert not superseded(view, [connected, gone], gone)
+    connected, gone = plan(guest("p", "in", 5), guest("p", "out", 60))
+    assert superseded([connected, gone], connected)
+    assert not superseded([connected], connected)
+    assert not superseded([connected, gone], gone)
 
 
 def test_a_disconnect_should_be_held_only_while_a_return_is_possible() -> None:
@@ -210,7 +214,7 @@ def test_any_order_duplication_and_interleaving_should_end_with_the_truth_in_the
         ended = covered(truth.spans(subject), us(100_000)) if subject in truth.subjects else False
         assert desk.says(subject) in (("connected",) if ended else ("disconnected", ""))
     assert len({(one.subject, one.at) for one in desk.ehr}) == len(desk.ehr)
-    assert due(truth, desk.handed_on, DEBOUNCE) == ()
+    assert due(truth, desk.ledger.told, DEBOUNCE) == ()
 
 
 # Graph gives times in tenths of microseconds: one participant has one stage at an instant. Of two devices at once
