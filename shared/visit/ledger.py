@@ -1,8 +1,8 @@
 """What a visit's row keeps for the write-back: the roster, and which operations were handed on.
 
-The list of operations handed on is an outbox: facts are saved first, then what is due is queued, then it is marked.
-A crash in between queues it again, and the claims in ``Operations`` make that harmless. Beginning an operation and
-withdrawing it are both changes of this one row under its ETag, so never both happen.
+The list of operations handed on is an outbox: facts are saved first, then what is due is queued, then it is
+marked. A crash in between queues it again, and the claims in ``Operations`` make that harmless. Beginning
+an operation and withdrawing it are both changes of this one row under its ETag, so never both happen.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,12 +1,12 @@
 """What the EHR is to be told: the transitions of a visit's subjects, each once, each with a lasting id.
 
-Everything is derived from the roster. ``told`` is the list of operations handed on; those in ``begun`` may have
-reached the EHR, the others can still be withdrawn.
+Everything is derived from the roster. ``told`` is the list of operations handed on; those in ``begun`` may
+have reached the EHR, the others can still be withdrawn.
 
 - An operation is due when its span of presence, or absence, holds none. So a fact that comes late moves no
   operation, repeats none, and adds exactly the transitions that were missing.
-- A gap shorter than the debounce time is no gap; a disconnect that was handed on before the return was known is
-  withdrawn, unless it has begun.
+- A gap shorter than the debounce time is no gap; a disconnect that was handed on before the return was
+  known is withdrawn, unless it has begun.
 - What proves wrong is withdrawn; if it has begun, a correction right behind it is due.
 
 Once every operation of the list has reached the EHR, its newest state is that of the roster.
@@ -112,7 +112,7 @@ def due(view: Picture, told: Sequence[Operation], debounce: int) -> tuple[Operat
 def standing(
     view: Picture, told: Sequence[Operation], begun: Collection[Operation], debounce: int
 ) -> tuple[Operation, ...]:
-    """``told`` without what has not begun and proved wrong, or is a gap too brief to mention."""
+    """``told`` without what has not begun and proved wrong, repeats, or is a gap too brief to mention."""
     latest = {one.subject: one.at for one in sorted(begun, key=lambda one: one.at)}
 
     def stands(one: Operation) -> bool:
@@ -122,7 +122,14 @@ def standing(
         brief = latest.get(one.subject, _ALWAYS) < one.at and _brief(view, one, debounce)
         return _holds(view, one) and not brief
 
-    return tuple(one for one in told if stands(one))
+    true = sorted((one for one in told if stands(one)), key=lambda one: one.at)
+    said: dict[str, Status] = {}
+    kept: set[Operation] = set()
+    for one in true:
+        if one in begun or said.get(one.subject) != one.status:
+            kept.add(one)
+        said[one.subject] = one.status
+    return tuple(one for one in told if one in kept)
 
 
 def settled(view: Picture, operation: Operation) -> bool:
@@ -139,7 +146,7 @@ def began(view: Picture, operation: Operation) -> int | None:
 
 
 def superseded(begun: Iterable[Operation], operation: Operation) -> bool:
-    """Whether a newer operation of the subject makes this one pointless where only the newest state counts."""
+    """Whether a newer operation makes this one pointless where only the newest state counts."""
     return any(one.at > operation.at for one in begun if one.subject == operation.subject)
 
 
