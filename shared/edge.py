@@ -4,7 +4,7 @@
     api(req, handler, services=...)                  errors become RFC 9457 problem documents
 
 Policy:
-- a query string over 16 KB, a body over 1 MiB (a form: 256 KB) or more than 200 form fields is refused;
+- a query string over 16 KB, a body over 256 KB or more than 200 form fields is refused unread;
 - every response forbids scripts, styles and frames from elsewhere, caching, sniffing and referrers,
   unless the handler set that header itself (``content_security_policy`` makes the header with exceptions);
 - every cookie is ``__Host-``, Secure, HttpOnly, Path=/ (``shared.web.Cookie``);
@@ -30,8 +30,7 @@ from shared.settings import Settings
 from shared.web import Cookie, Request, Response
 
 QUERY_LIMIT = 16 * 1024
-FORM_LIMIT = 256 * 1024
-BODY_LIMIT = 1024 * 1024
+BODY_LIMIT = 256 * 1024
 FORM_FIELDS = 200
 FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -68,13 +67,15 @@ def page(req: func.HttpRequest, handler: Handler, *, audience: Audience, service
     return _answer(req, handler, failed, services)
 
 
-def api(req: func.HttpRequest, handler: Handler, *, services: Edge) -> func.HttpResponse:
-    """Answers a program; whatever goes wrong becomes a problem document."""
+def api(
+    req: func.HttpRequest, handler: Handler, *, services: Edge, body_limit: int = BODY_LIMIT
+) -> func.HttpResponse:
+    """Answers a program; whatever goes wrong becomes a problem document. ``body_limit`` in bytes."""
 
     def failed(_: Request, refusal: Refusal, reference: str) -> Response:
         return services.pages.problem(refusal, reference)
 
-    return _answer(req, handler, failed, services)
+    return _answer(req, handler, failed, services, body_limit)
 
 
 def content_security_policy(
@@ -119,13 +120,12 @@ def refuse_cross_site(request: Request, public_url: str) -> None:
         raise Refusal("cross-site", "origin")
 
 
-def incoming(req: func.HttpRequest) -> Request:
+def incoming(req: func.HttpRequest, body_limit: int = BODY_LIMIT) -> Request:
     """The Functions request as plain values; Refusal too-large over the limits of the module's docstring."""
     parts = urlsplit(req.url)
     body = req.get_body()
     headers = {name.lower(): value for name, value in req.headers.items()}
-    most = FORM_LIMIT if "form" in headers.get("content-type", "") else BODY_LIMIT
-    if len(parts.query) > QUERY_LIMIT or len(body) > most:
+    if len(parts.query) > QUERY_LIMIT or len(body) > body_limit:
         raise Refusal("too-large")
     return Request(
         method=req.method.upper(),
@@ -157,13 +157,14 @@ def _answer(
     handler: Handler,
     failed: Callable[[Request, Refusal, str], Response],
     services: Edge,
+    body_limit: int = BODY_LIMIT,
 ) -> func.HttpResponse:
     begun = services.clock.now()
     # Enough for a failure page even when the request itself cannot be read.
     request = Request(req.method.upper(), urlsplit(req.url).path, route=dict(req.route_params))
     reason = "-"
     try:
-        request = incoming(req)
+        request = incoming(req, body_limit)
         response = handler(request)
     except Exception as error:  # noqa: BLE001 - the outermost frame: an empty 500 would tell nobody anything
         refusal = _refusal(error)

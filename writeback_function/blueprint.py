@@ -16,6 +16,8 @@ from writeback_function.tend import Graphs, Tend
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
 QUEUES = ("attendance", "writeback", "tend")
+# Graph batches items of several subscriptions into one POST.
+NOTIFICATION_BYTES = 1024 * 1024
 
 
 @functools.cache
@@ -79,7 +81,7 @@ def _tend() -> Tend:
 @bp.route("attendance/notifications", methods=["POST"])
 def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
     """Call events from Microsoft Graph."""
-    return edge.api(req, _ingress().notifications, services=services())
+    return edge.api(req, _ingress().notifications, services=services(), body_limit=NOTIFICATION_BYTES)
 
 
 @bp.function_name("attendance_lifecycle")

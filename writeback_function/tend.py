@@ -14,12 +14,13 @@ from typing import Any
 from shared.clock import Clock, Entropy, parse_timestamp, timestamp
 from shared.context import ContextSeal
 from shared.errors import OutsideError, SealError
-from shared.graph.reports import Report, Reports
+from shared.graph.reports import Attendance, Report, Reports
 from shared.graph.subscriptions import Subscription, Subscriptions, client_state, until
 from shared.meeting.tending import tend_message
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import Stores
 from shared.store.visits import Visit
+from shared.visit.intervals import instant
 from shared.visit.ledger import Ledger
 from shared.visit.outcome import over_at, rests
 from shared.visit.roster import Roster, Sighting, report_participant
@@ -101,6 +102,7 @@ class Tend:
         try:
             if now < over + _RENEW_BEFORE:
                 case = self._subscribed(case, sealed)
+                trouble = bool(case.visit.join_url and not case.visit.subscription_id)
             case = self._reconciled(case, sealed, over, now)
         except OutsideError as failure:
             # The visit goes on without us; the next look tries again.
@@ -116,10 +118,12 @@ class Tend:
         visit, tenant = case.visit, case.approved.connection.tenant
         if not visit.join_url:
             return case
-        wanted = until(self._clock.now(), case.context.ends)
+        now = self._clock.now()
+        # More than the margin, or every look would renew again.
+        wanted = until(now, max(case.context.ends or now, now + _RENEW_BEFORE))
         if visit.subscription_id and not gone:
             expires = parse_timestamp(visit.subscription_expires)
-            if expires - self._clock.now() > _RENEW_BEFORE:
+            if expires - now > _RENEW_BEFORE:
                 return case
             renewed = self._graphs.subscriptions.renew(tenant, visit.subscription_id, wanted)
             if renewed is not None:
@@ -153,10 +157,10 @@ class Tend:
     def _reconciled(self, case: Case, sealed: str, over: datetime, now: datetime) -> Case:
         """What only the reports know, added once a check's time has come; no report is no knowledge."""
         checks = case.ledger.checks
-        if checks >= len(CHECKS) or now < over + CHECKS[checks] or not case.visit.meeting_id:
+        if checks >= len(CHECKS) or now < over + CHECKS[checks]:
             return case
-        tenant = case.approved.connection.tenant
-        reports = self._graphs.reports.of_meeting(tenant, case.visit.organizer, case.visit.meeting_id)
+        # A visit that never got a meeting has no reports, and its checks pass all the same.
+        reports = self._reports(case) if case.visit.meeting_id else ()
         passed = sum(now >= over + check for check in CHECKS)
 
         def add(ledger: Ledger) -> Ledger:
@@ -166,6 +170,12 @@ class Tend:
         case = case.changed(add)
         self._handing.hand_on(case, sealed)
         return case
+
+    def _reports(self, case: Case) -> tuple[Report, ...]:
+        visit = case.visit
+        return self._graphs.reports.of_meeting(
+            case.approved.connection.tenant, visit.organizer, visit.meeting_id
+        )
 
     def _closed(self, case: Case) -> None:
         if case.visit.subscription_id:
@@ -189,7 +199,7 @@ class Tend:
 def step(case: Case, over: datetime, now: datetime) -> timedelta:
     """Until the next look: the next check of reports, or the next renewal, whichever is first."""
     moments: list[datetime] = [over + check for check in CHECKS[case.ledger.checks :]][:1]
-    if case.visit.subscription_expires:
+    if case.visit.subscription_expires and now < over + _RENEW_BEFORE:
         moments.append(parse_timestamp(case.visit.subscription_expires) - _RENEW_BEFORE)
     wait = min((moment - now for moment in moments), default=_LONGEST_STEP)
     return min(max(wait, _SHORTEST_STEP), _LONGEST_STEP)
@@ -204,15 +214,31 @@ def missed(roster: Roster, reports: Iterable[Report]) -> Iterable[Sighting]:
     live = [one for one in roster.participants.values() if not one.reported]
     accounts = {one.identity for one in live if one.home}
     outside_seen = any(not one.home for one in live)
+    taken: set[str] = set()
     for report in reports:
-        for number, record in enumerate(report.records):
+        for record in report.records:
             home = record.identity_kind == "home"
             if (home and record.oid.lower() in accounts) or (not home and outside_seen):
                 continue
-            name = report_participant(number, record.oid if home else "")
+            name = _named(record, taken)
             for joined, left in record.intervals:
                 yield Sighting(name, "in", joined, home, record.oid.lower() if home else "")
                 yield Sighting(name, "out", left, home, record.oid.lower() if home else "")
+
+
+def _named(record: Attendance, taken: set[str]) -> str:
+    """A participant id for the record, the same whenever and in whatever order the reports are read.
+
+    People from outside have no id in a report: each record counts as a person of its own, named by when it
+    began, so that nobody is taken for the one who launched.
+    """
+    if record.identity_kind == "home":
+        return report_participant(0, record.oid.lower())
+    number = min((instant(joined) for joined, _ in record.intervals), default=0)
+    while report_participant(number, "") in taken:
+        number += 1
+    taken.add(report_participant(number, ""))
+    return report_participant(number, "")
 
 
 def values_of(text: str, sealer: Sealer) -> dict[str, Any]:

@@ -239,7 +239,11 @@ class House:
 
     def visit(self, *persons: Person, **values: Any) -> None:
         known = Visit(
-            self.connection, KEY, 1, timestamp(self.begin - timedelta(minutes=5)), subscription_id=SUBSCRIPTION
+            self.connection,
+            KEY,
+            1,
+            timestamp(self.begin - timedelta(minutes=5)),
+            subscription_id=SUBSCRIPTION,
         )
         self.region.visits.create(replace(known, persons=persons or self.cast(), **values))
 
@@ -272,7 +276,9 @@ class House:
     def text(self, item: Mapping[str, Any], tokens: tuple[str, ...] = ("t",)) -> str:
         return AttendanceMessage(self.sealed, item, tokens, self.clock.now()).text()
 
-    def event(self, seconds: float, *deltas: Mapping[str, Any], kind: str = "rosterUpdated") -> dict[str, Any]:
+    def event(
+        self, seconds: float, *deltas: Mapping[str, Any], kind: str = "rosterUpdated"
+    ) -> dict[str, Any]:
         at = timestamp(self.begin + timedelta(seconds=seconds))
         return {
             "id": f"event-{seconds}",
@@ -323,7 +329,9 @@ class House:
         end = self.clock.now() + timedelta(seconds=seconds)
         while True:
             self.run()
-            moments = [one.seen for name in ("attendance", "writeback") for one in self.clocked[name].messages]
+            moments = [
+                one.seen for name in ("attendance", "writeback") for one in self.clocked[name].messages
+            ]
             following = min(moments, default=None)
             if following is None or following > end:
                 break

@@ -19,7 +19,8 @@ DOWN = StatusRefused(503)
 def outcomes(house: House) -> list[str]:
     ledger = Ledger.from_document(house.row().roster)
     return [
-        str(house.region.operations.outcome(house.connection, one.id(house.connection, KEY))) for one in ledger.told
+        str(house.region.operations.outcome(house.connection, one.id(house.connection, KEY)))
+        for one in ledger.told
     ]
 
 
@@ -200,7 +201,8 @@ def test_a_flap_within_the_debounce_should_tell_no_event(house: House) -> None:
     house.sees(65, guest("p"))
     house.run_for(120)
     assert house.adapter.said() == [("patient", "connected", 5)]
-    assert set(outcomes(house)) == {"told", "dropped"}
+    # Withdrawn without an outcome: what comes next may make it due after all.
+    assert outcomes(house) == ["told"]
 
 
 def test_a_flap_should_leave_the_state_connected(house: House) -> None:
@@ -296,9 +298,15 @@ def _final(house: House, role: str) -> str:
     return max(mine, key=lambda one: one.at).status if house.adapter.semantics == "event" else mine[-1].status
 
 
-@pytest.mark.parametrize("failing", [False, True])
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("semantics", ["state", "event"])
+@pytest.mark.parametrize(
+    ("semantics", "when", "failing"),
+    [
+        ("state", "before", False),
+        ("state", "after", True),
+        ("event", "before", True),
+        ("event", "after", False),
+    ],
+)
 def test_a_crash_at_any_call_should_end_with_the_ehr_told(
     connection_id: str, semantics: Literal["state", "event"], when: Literal["before", "after"], failing: bool
 ) -> None:
@@ -318,7 +326,12 @@ def test_a_crash_at_any_call_should_end_with_the_ehr_told(
     for number in range(1, calls + 1):
         house = played(Trap(number, when))
         assert house.trap.sprung, number
-        assert (house.poisoned, house.parked(), house.waiting(), house.waiting("attendance")) == ([], 0, [], []), number
+        assert (house.poisoned, house.parked(), house.waiting(), house.waiting("attendance")) == (
+            [],
+            0,
+            [],
+            [],
+        ), number
         assert _final(house, "patient") == "disconnected", number
         assert _final(house, "provider") == "disconnected", number
         _nothing_twice(house, number)

@@ -134,7 +134,9 @@ def test_what_is_not_this_visit_s_should_change_nothing(house: House, name: str)
     assert house.waiting() == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"v":2}', '{"v":1}', '{"v":1,"c":"x","item":{},"tokens":[]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"v":2}', '{"v":1}', '{"v":1,"c":"x","item":{},"tokens":[]}']
+)
 def test_a_message_that_is_not_ours_should_change_nothing(house: House, text: str) -> None:
     house.visit()
     before = house.row()
@@ -178,7 +180,9 @@ def test_a_former_subscription_of_the_visit_should_still_count(house: House) -> 
 
 def test_a_connection_without_writeback_should_queue_nothing_and_remember(house: House) -> None:
     assert house.approved is not None
-    revision = replace(house.approved.revision, writeback=replace(house.approved.revision.writeback, adapter="none"))
+    revision = replace(
+        house.approved.revision, writeback=replace(house.approved.revision.writeback, adapter="none")
+    )
     house.approved = replace(house.approved, revision=revision)
     house.visit()
     house.sees(5, guest("p"))

@@ -1,0 +1,197 @@
+import json
+from types import SimpleNamespace
+from typing import Any, cast
+
+import azure.functions as func
+import pytest
+
+from sandbox.storage import AzuriteServer
+from shared import edge
+from shared.clock import SystemEntropy
+from shared.context import ContextSeal, VisitContext
+from shared.errors import Refusal
+from shared.pages import Pages
+from shared.sealing import Sealer
+from shared.settings import Settings
+from shared.store import Stores
+from shared.store.queues import Message
+from shared.web import Request, Response
+from tests.fakes import FakeClock
+from writeback_function.ingress import MOST_ITEMS, Ingress
+from writeback_function.messages import AttendanceMessage
+from writeback_function.tend import values_of
+
+pytestmark = pytest.mark.azurite
+JSON = "application/json; charset=utf-8"
+
+
+class Door:
+    """The webhooks before real queues."""
+
+    def __init__(self, stores: Stores, connection: str, clock: FakeClock) -> None:
+        self.stores, self.connection, self.clock = stores, connection, clock
+        self.sealer = Sealer([b"s" * 32], clock)
+        self.contexts = ContextSeal(self.sealer)
+        self.sealed = self.contexts.seal(VisitContext(connection, "visit-1", "session", "S-1"))
+        self.ingress = Ingress(stores, self.contexts, self.sealer, clock)
+        for queue in ("attendance", "tend"):
+            while stores.of(connection).queue(queue).receive(32, 600):
+                pass
+
+    def post(
+        self, body: Any, *, c: str | None = None, content_type: str = JSON, where: str = "notifications"
+    ) -> Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        query = {"c": self.sealed if c is None else c}
+        headers = {"content-type": content_type} if content_type else {}
+        request = Request("POST", f"/attendance/{where}", query=query, headers=headers, body=content)
+        handler = self.ingress.notifications if where == "notifications" else self.ingress.lifecycle
+        return handler(request)
+
+    def queued(self, name: str = "attendance") -> list[Message]:
+        found: list[Message] = []
+        while more := self.stores.of(self.connection).queue(name).receive(32, 600):
+            found += more
+        return found
+
+
+@pytest.fixture
+def door(stores: Stores, connection_id: str, clock: FakeClock) -> Door:
+    return Door(stores, connection_id, clock)
+
+
+@pytest.mark.parametrize("where", ["notifications", "lifecycle"])
+def test_the_handshake_should_give_the_text_back_as_text(door: Door, where: str) -> None:
+    token = "Validation: <script>alert(1)</script> %2B+ü"
+    request = Request("POST", "/", query={"validationToken": token, "c": door.sealed})
+    answer = getattr(door.ingress, where)(request)
+    assert (answer.status, answer.body.decode()) == (200, token)
+    assert answer.content_type.split(";")[0] == "text/plain"
+
+
+@pytest.mark.parametrize("where", ["notifications", "lifecycle"])
+@pytest.mark.parametrize("token", ["", "x" * 4_097])
+def test_an_empty_or_oversized_handshake_should_be_refused(door: Door, where: str, token: str) -> None:
+    with pytest.raises(Refusal, match="parameter-invalid"):
+        getattr(door.ingress, where)(Request("POST", "/", query={"validationToken": token}))
+
+
+def test_each_item_should_become_a_message_as_graph_sent_it(door: Door) -> None:
+    items = [{"subscriptionId": f"s-{number}", "EncryptedContent": {"Data": "ü"}} for number in range(3)]
+    assert door.post({"value": items, "validationTokens": ["t1", "t2"]}).status == 202
+    read = [AttendanceMessage.read(one.text) for one in door.queued()]
+    assert sorted((dict(one.item) for one in read), key=str) == items
+    assert {(one.context, tuple(one.tokens), one.at) for one in read} == {
+        (door.sealed, ("t1", "t2"), door.clock.now())
+    }
+
+
+def test_capitals_should_not_matter(door: Door) -> None:
+    assert door.post({"Value": [{"a": 1}], "ValidationTokens": ["t"]}).status == 202
+    assert [AttendanceMessage.read(one.text).tokens for one in door.queued()] == [["t"]]
+
+
+def test_a_flood_of_items_should_be_cut(door: Door) -> None:
+    assert door.post({"value": [{}] * (MOST_ITEMS + 50)}).status == 202
+    assert len(door.queued()) == MOST_ITEMS
+
+
+ITEMS = {"value": [{"subscriptionId": "s"}], "validationTokens": ["t"]}
+BAD_BODIES: dict[str, Any] = {
+    "nothing": b"",
+    "garbage": b"{]",
+    "not UTF-8": b'{"value":[{"a":"\xff"}]}',
+    "too deep": b"[" * 100_000,
+    "a list": [ITEMS],
+    "a text": "value",
+    "no value": {},
+    "value is no list": {"value": {"a": 1}},
+    "items are no objects": {"value": ["a", 1, None, []]},
+    "an item too large": {"value": [{"encryptedContent": "x" * 60_000}]},
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+@pytest.mark.parametrize("where", ["notifications", "lifecycle"])
+def test_what_is_no_notification_should_be_taken_and_forgotten(door: Door, name: str, where: str) -> None:
+    assert door.post(BAD_BODIES[name], where=where).status == 202
+    assert (door.queued(), door.queued("tend")) == ([], [])
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_another_content_type_should_be_taken_and_forgotten(door: Door, content_type: str) -> None:
+    assert door.post(ITEMS, content_type=content_type).status == 202
+    assert door.queued() == []
+
+
+@pytest.mark.parametrize("where", ["notifications", "lifecycle"])
+def test_a_seal_that_does_not_open_should_be_answered_like_every_other(door: Door, where: str) -> None:
+    good = door.post({"value": []}, where=where)
+    other = Sealer([b"o" * 32], door.clock)
+    broken = [
+        "",
+        "x",
+        "ü",
+        door.sealed[:-2],
+        door.sealed[:40] + ("A" if door.sealed[40] != "A" else "B") + door.sealed[41:],
+        door.sealer.seal("message", ["a"]),
+        door.sealer.seal("context", ["no connection", "v", 0, "S"]),
+        door.sealer.seal("context", {"a": 1}),
+        ContextSeal(other).seal(VisitContext(door.connection, "visit-1", "session", "S-1")),
+    ]
+    lifecycle = {"value": [{"subscriptionId": "s", "lifecycleEvent": "missed"}]}
+    for c in broken:
+        assert door.post(lifecycle, c=c, where=where) == good
+    assert (door.queued(), door.queued("tend")) == ([], [])
+
+
+@pytest.mark.parametrize("event", ["reauthorizationRequired", "subscriptionRemoved", "missed"])
+def test_a_lifecycle_event_should_have_the_visit_tended_at_once(door: Door, event: str) -> None:
+    body = {"value": [{"subscriptionId": "s", "lifecycleEvent": event}]}
+    assert door.post(body, where="lifecycle").status == 202
+    (message,) = door.queued("tend")
+    values = values_of(message.text, door.sealer)
+    assert (values["event"], values["connection"], values["visit"]) == (event, door.connection, "visit-1")
+    assert "visit-1" not in message.text
+
+
+@pytest.mark.parametrize("event", ["", "a b", "x" * 41, "../x"])
+def test_an_unreadable_lifecycle_event_should_be_forgotten(door: Door, event: str) -> None:
+    assert door.post({"value": [{"lifecycleEvent": event}]}, where="lifecycle").status == 202
+    assert door.queued("tend") == []
+
+
+def test_storage_that_is_down_should_be_a_503_at_the_edge(
+    azurite_settings: Settings, azurite: AzuriteServer, connection_id: str, clock: FakeClock
+) -> None:
+    from dataclasses import replace
+
+    dead = {
+        region: replace(storage, connection_string=_nobody(storage.connection_string))
+        for region, storage in azurite_settings.storage.items()
+    }
+    stores = Stores(replace(azurite_settings, storage=dead), clock)
+    sealer = Sealer([b"s" * 32], clock)
+    contexts = ContextSeal(sealer)
+    c = contexts.seal(VisitContext(connection_id, "visit-1", "session", "S-1"))
+    ingress = Ingress(stores, contexts, sealer, clock)
+    services = SimpleNamespace(settings=azurite_settings, clock=clock, entropy=SystemEntropy(), pages=Pages())
+    request = func.HttpRequest(
+        method="POST",
+        url=f"http://localhost:7071/attendance/notifications?c={c}",
+        headers={"Content-Type": JSON, "Host": "localhost:7071"},
+        params={"c": c},
+        route_params={},
+        body=json.dumps(ITEMS).encode(),
+    )
+    answer = edge.api(request, ingress.notifications, services=cast("Any", services))
+    assert answer.status_code == 503
+
+
+def _nobody(connection_string: str) -> str:
+    """The same accounts on a port where nobody listens."""
+    parts = [part for part in connection_string.split(";") if part]
+    return ";".join(
+        part.split("://")[0] + "://127.0.0.1:1/" + part.rsplit("/", 1)[1] if "Endpoint=" in part else part
+        for part in parts
+    )
