@@ -217,8 +217,8 @@ def test_any_order_duplication_and_interleaving_should_end_with_the_truth_in_the
     assert due(truth, desk.ledger.told, DEBOUNCE) == ()
 
 
-# Graph gives times in tenths of microseconds: one participant has one stage at an instant. Of two devices at once
-# the second may disprove a disconnect that was not told yet but whose return was: then "connected" stands twice.
+# Graph gives times in tenths of microseconds: one participant has one stage at an instant. Of two devices at
+# once the second may disprove a disconnect whose return was told already: then "connected" stands twice.
 DISTINCT = st.lists(
     st.tuples(st.sampled_from(["p", "d1"]), st.sampled_from(PRESENCES), st.integers(0, 120)),
     min_size=1,

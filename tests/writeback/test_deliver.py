@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal, cast
@@ -345,7 +346,7 @@ def _nothing_twice(house: House, number: int) -> None:
         for role in ("patient", "provider"):
             mine = {one.operation: one for one in house.adapter.held if one.role == role}
             states = [one.status for one in sorted(mine.values(), key=lambda one: one.at)]
-            assert all(one != other for one, other in zip(states, states[1:], strict=False)), number
+            assert all(one != other for one, other in itertools.pairwise(states)), number
     assert set(outcomes(house)) <= {"told", "dropped"}, number
 
 

@@ -2,8 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
