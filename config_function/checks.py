@@ -173,6 +173,8 @@ class Checks:
             found = self._discovery.get(
                 connection.fhir_base, client_id=revision.backend.client_id, kind=connection.kind
             )
+            if revision.endpoints.token:
+                self._discovery.pinned(found, revision.endpoints)
             self._tokens.backend(found, revision.backend, backend_scope(revision.writeback))
         except StatusRefused as refused:
             remedy = (

@@ -68,6 +68,9 @@ def need_complete(revision: Revision) -> None:
         faults["visit_key"] = "Name the member of the token response that holds the visit's ID."
     if revision.writeback.adapter != "none" and not revision.backend.client_id:
         faults["backend_client_id"] = "Write-back needs this client ID."
+    if revision.provider.client_id and revision.provider.client_id == revision.patient.client_id:
+        # One client for both would let a patient's launch be redeemed at the clinicians' door.
+        faults["patient_client_id"] = "Patients need a client of their own, not the clinicians'."
     if faults:
         raise FieldRefusal(faults)
 

@@ -23,7 +23,7 @@ NOTIFICATION_BYTES = 1024 * 1024
 @functools.cache
 def _ingress() -> Ingress:
     house = services()
-    return Ingress(house.stores, house.contexts, house.sealer, house.clock)
+    return Ingress(house.stores, house.contexts, house.sealer, house.pseudonyms, house.clock)
 
 
 @functools.cache

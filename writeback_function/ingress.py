@@ -14,8 +14,9 @@ from typing import Any
 from shared.clock import Clock
 from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal, SealError
+from shared.graph.subscriptions import is_client_state
 from shared.meeting.tending import tend_message
-from shared.sealing import Sealer
+from shared.sealing import Pseudonyms, Sealer
 from shared.store import Stores
 from shared.web import Request, Response
 from writeback_function.messages import AttendanceMessage
@@ -31,10 +32,13 @@ _LIFECYCLE = re.compile(r"[A-Za-z]{1,40}")
 class Ingress:
     """The two webhooks."""
 
-    def __init__(self, stores: Stores, contexts: ContextSeal, sealer: Sealer, clock: Clock) -> None:
+    def __init__(
+        self, stores: Stores, contexts: ContextSeal, sealer: Sealer, pseudonyms: Pseudonyms, clock: Clock
+    ) -> None:
         self._stores = stores
         self._contexts = contexts
         self._sealer = sealer
+        self._pseudonyms = pseudonyms
         self._clock = clock
 
     def notifications(self, request: Request) -> Response:
@@ -52,7 +56,10 @@ class Ingress:
         return _ACCEPTED
 
     def lifecycle(self, request: Request) -> Response:
-        """What became of a subscription: the visit is tended at once, whatever the event says."""
+        """What became of a subscription: the visit is tended at once.
+
+        These carry no validation tokens; the client state, which only Graph and we know, must be the visit's.
+        """
         if (token := request.query.get("validationToken")) is not None:
             return _handshake(token)
         document, context = _body(request), self._context(request)
@@ -60,10 +67,15 @@ class Ingress:
             return _ACCEPTED
         for item in _list(document, "value")[:1]:
             event = str(item.get("lifecycleEvent", "")) if isinstance(item, Mapping) else ""
-            if _LIFECYCLE.fullmatch(event):
+            if _LIFECYCLE.fullmatch(event) and self._is_ours(item, context):
                 message = tend_message(self._contexts, self._sealer, context, self._clock.now(), event)
                 self._stores.of(context.connection).queue("tend").send(message)
         return _ACCEPTED
+
+    def _is_ours(self, item: Mapping[str, Any], context: VisitContext) -> bool:
+        shown = next((value for key, value in item.items() if key.lower() == "clientstate"), "")
+        name = (context.connection, context.visit_key)
+        return isinstance(shown, str) and is_client_state(self._pseudonyms, *name, shown)
 
     def _context(self, request: Request) -> VisitContext | None:
         try:

@@ -16,6 +16,7 @@ from shared.ehr.port import Telling
 from shared.errors import AnswerRefused, StatusRefused
 from shared.outbound import Answer
 from shared.smart.dialect import DIALECTS
+from shared.smart.discovery import origin
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ def service_url(approved: Approved, options: Mapping[str, str]) -> str:
         if found < 0:
             raise AnswerRefused("the FHIR base holds no /api/FHIR/: set the option interconnect_base")
         base = fhir_base[:found]
+    elif origin(base) != origin(approved.connection.fhir_base):
+        # The approver proved the FHIR base to be theirs, and nothing else: no token goes anywhere else.
+        raise AnswerRefused("the option interconnect_base lies on another host than the FHIR base")
     return f"{base.rstrip('/')}/{options['path'].lstrip('/')}"
 
 

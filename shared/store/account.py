@@ -6,7 +6,7 @@ from typing import Any
 import requests
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient
-from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+from azure.storage.queue import LinearRetry, QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 from requests.adapters import HTTPAdapter
 
 from shared.credential import managed_identity
@@ -56,6 +56,9 @@ class Account:
         """A client of the queue, whose messages travel as base64, as the Functions host expects them."""
         options = {
             **self._options,
+            # The queue client does not know the back-off factor: left alone it waits for 15 s and more, and
+            # Graph gives up on a webhook long before.
+            "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
             "message_encode_policy": TextBase64EncodePolicy(),
             "message_decode_policy": TextBase64DecodePolicy(),
         }

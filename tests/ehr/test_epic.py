@@ -97,3 +97,10 @@ def test_a_refusal_keeps_the_code_and_nothing_else() -> None:
         told(Desk(answers=[answer(400, {"ExceptionMessage": text})]))
     assert refused.value.code == "INVALID-EXTERNALID"
     assert "WPR-1" not in str(refused.value)
+
+
+def test_no_token_should_go_to_a_host_that_nobody_approved() -> None:
+    desk = Desk()
+    with pytest.raises(AnswerRefused):
+        told(desk, {"interconnect_base": "https://elsewhere.test/interconnect"})
+    assert not desk.told

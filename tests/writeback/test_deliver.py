@@ -1,12 +1,14 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Literal, cast
 
 import pytest
 
 from shared.errors import OutsideError, StatusRefused, Unreachable
 from shared.visit.ledger import Ledger
+from shared.visit.roster import Sighting
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
 from tests.writeback.house import HOURS, KEY, House, Trap, guest, home
@@ -112,18 +114,13 @@ def test_a_visit_that_is_gone_should_be_parked(house: House) -> None:
     assert house.parked() == 1
 
 
-def test_one_hospital_s_refusal_should_not_count_as_its_outage(house: House) -> None:
-    house.visit()
-    house.adapter.failures = [DOWN, DOWN, DOWN, DOWN]
-    house.sees(5, guest("p"))
-    house.run_for(300)
-    house.sees(400, home("d"))
-    house.adapter.failures = [StatusRefused(404)]
+def test_a_refusal_should_not_count_towards_an_outage(house: House) -> None:
+    house.visit(*(house.doctor(f"EMP-{n}", f"oid-{n}") for n in range(7)))
+    house.adapter.failures = [DOWN, DOWN, DOWN, DOWN, StatusRefused(404), DOWN]
+    house.sees(5, *(home(f"d{n}", f"oid-{n}") for n in range(7)))
     house.run()
-    house.sees(500, home("d", out=True))
-    house.adapter.failures = [DOWN]
-    house.run_for(1_000)
-    assert ("provider", "disconnected", 500.0) in house.adapter.said()
+    assert len(house.adapter.calls) == 7
+    assert len(house.adapter.held) == 1
 
 
 def test_the_breaker_should_spare_an_ehr_that_is_down(house: House) -> None:
@@ -204,6 +201,19 @@ def test_a_flap_within_the_debounce_should_tell_no_event(house: House) -> None:
     assert house.adapter.said() == [("patient", "connected", 5)]
     # Withdrawn without an outcome: what comes next may make it due after all.
     assert outcomes(house) == ["told"]
+
+
+def test_a_return_should_count_although_its_fold_died_before_it_judged(house: House) -> None:
+    house.visit()
+    house.sees(5, guest("p"))
+    house.sees(60, guest("p", out=True))
+    back = Sighting("p", "in", house.begin + timedelta(seconds=65))
+    row = house.row()
+    ledger = Ledger.from_document(row.roster)
+    known = replace(ledger, roster=ledger.roster.seen([back]))
+    house.region.visits.save(replace(row, roster=known.document()))
+    house.run_for(120)
+    assert house.adapter.said() == [("patient", "connected", 5)]
 
 
 def test_a_flap_should_leave_the_state_connected(house: House) -> None:

@@ -1,4 +1,5 @@
 import json
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,8 +11,9 @@ from shared import edge
 from shared.clock import SystemEntropy
 from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal
+from shared.graph.subscriptions import client_state
 from shared.pages import Pages
-from shared.sealing import Sealer
+from shared.sealing import Pseudonyms, Sealer
 from shared.settings import Settings
 from shared.store import Stores
 from shared.store.queues import Message
@@ -23,6 +25,7 @@ from writeback_function.tend import values_of
 
 pytestmark = pytest.mark.azurite
 JSON = "application/json; charset=utf-8"
+PSEUDONYMS = Pseudonyms([b"v" * 32])
 
 
 class Door:
@@ -33,7 +36,8 @@ class Door:
         self.sealer = Sealer([b"s" * 32], clock)
         self.contexts = ContextSeal(self.sealer)
         self.sealed = self.contexts.seal(VisitContext(connection, "visit-1", "session", "S-1"))
-        self.ingress = Ingress(stores, self.contexts, self.sealer, clock)
+        self.ingress = Ingress(stores, self.contexts, self.sealer, PSEUDONYMS, clock)
+        self.state = client_state(PSEUDONYMS, connection, "visit-1")
         for queue in ("attendance", "tend"):
             while stores.of(connection).queue(queue).receive(32, 600):
                 pass
@@ -147,7 +151,7 @@ def test_a_seal_that_does_not_open_should_be_answered_like_every_other(door: Doo
 
 @pytest.mark.parametrize("event", ["reauthorizationRequired", "subscriptionRemoved", "missed"])
 def test_a_lifecycle_event_should_have_the_visit_tended_at_once(door: Door, event: str) -> None:
-    body = {"value": [{"subscriptionId": "s", "lifecycleEvent": event}]}
+    body = {"value": [{"subscriptionId": "s", "lifecycleEvent": event, "clientState": door.state}]}
     assert door.post(body, where="lifecycle").status == 202
     (message,) = door.queued("tend")
     values = values_of(message.text, door.sealer)
@@ -157,7 +161,8 @@ def test_a_lifecycle_event_should_have_the_visit_tended_at_once(door: Door, even
 
 @pytest.mark.parametrize("event", ["", "a b", "x" * 41, "../x"])
 def test_an_unreadable_lifecycle_event_should_be_forgotten(door: Door, event: str) -> None:
-    assert door.post({"value": [{"lifecycleEvent": event}]}, where="lifecycle").status == 202
+    body = {"value": [{"lifecycleEvent": event, "clientState": door.state}]}
+    assert door.post(body, where="lifecycle").status == 202
     assert door.queued("tend") == []
 
 
@@ -174,7 +179,7 @@ def test_storage_that_is_down_should_be_a_503_at_the_edge(
     sealer = Sealer([b"s" * 32], clock)
     contexts = ContextSeal(sealer)
     c = contexts.seal(VisitContext(connection_id, "visit-1", "session", "S-1"))
-    ingress = Ingress(stores, contexts, sealer, clock)
+    ingress = Ingress(stores, contexts, sealer, PSEUDONYMS, clock)
     services = SimpleNamespace(settings=azurite_settings, clock=clock, entropy=SystemEntropy(), pages=Pages())
     request = func.HttpRequest(
         method="POST",
@@ -184,8 +189,10 @@ def test_storage_that_is_down_should_be_a_503_at_the_edge(
         route_params={},
         body=json.dumps(ITEMS).encode(),
     )
+    begun = time.monotonic()
     answer = edge.api(request, ingress.notifications, services=cast("Any", services))
     assert answer.status_code == 503
+    assert time.monotonic() - begun < 8, "Graph waits for ten seconds"
 
 
 def _nobody(connection_string: str) -> str:
@@ -195,3 +202,10 @@ def _nobody(connection_string: str) -> str:
         part.split("://")[0] + "://127.0.0.1:1/" + part.rsplit("/", 1)[1] if "Endpoint=" in part else part
         for part in parts
     )
+
+
+@pytest.mark.parametrize("state", ["", "guess", None, 7, ["x"]])
+def test_a_lifecycle_event_without_our_client_state_should_have_no_effect(door: Door, state: object) -> None:
+    body = {"value": [{"lifecycleEvent": "subscriptionRemoved", "clientState": state}]}
+    assert door.post(body, where="lifecycle").status == 202
+    assert door.queued("tend") == []
