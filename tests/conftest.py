@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from sandbox.storage import AzuriteServer
 from shared.settings import Settings
 from shared.store import Stores
+from tests.e2e.chromium import launch
 from tests.fakes import FakeClock, SeededEntropy
 
 TENANT = "5e1f7a2c-3b94-4d0e-9c61-0a8d4f2b7e10"
@@ -53,3 +55,12 @@ def azurite_settings(azurite: AzuriteServer) -> Settings:
 def stores(azurite_settings: Settings, clock: FakeClock) -> Stores:
     """The stores of three regions on the emulator. Its data is shared by all tests: use ids of your own."""
     return Stores(azurite_settings, clock)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; every person of a test opens a context of their own in it."""
+    with sync_playwright() as playwright:
+        started = launch(playwright)
+        yield started
+        started.close()

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from sandbox.addresses import Addresses
 from sandbox.run import ROOT, Sandbox
 from tests.e2e.camera import Camera
-from tests.e2e.chromium import launch
 
 
 @pytest.fixture(scope="session")
@@ -18,15 +16,6 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Storage, hospitals, Microsoft 365 and the function app on ports of their own, with empty storage."""
     with Sandbox(Addresses.free(), tmp_path_factory.mktemp("sandbox")) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium; every person of a test opens a context of their own in it."""
-    with sync_playwright() as playwright:
-        started = launch(playwright)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

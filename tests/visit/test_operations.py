@@ -111,6 +111,16 @@ def test_a_return_after_the_debounce_time_should_withdraw_nothing() -> None:
     assert standing(view, first, (), DEBOUNCE) == first
 
 
+def test_a_gap_that_shrinks_in_time_should_take_the_return_with_it() -> None:
+    facts = [guest("p", "in", 5), guest("p", "out", 20), guest("p", "in", 40)]
+    first = plan(*facts)
+    view = seen(roster_of(*facts, guest("p", "in", 30)), CAST)
+    assert standing(view, first, first[:1], DEBOUNCE) == first[:1]
+    returned = [first[0], first[2]]
+    assert standing(view, first, returned, DEBOUNCE) == first
+    assert due(view, first[:1], DEBOUNCE) == due(view, first, DEBOUNCE) == ()
+
+
 def test_a_second_device_learned_late_should_withdraw_or_correct_a_disconnect() -> None:
     facts = [staff("laptop", "in", 0), staff("laptop", "out", 50)]
     first = plan(*facts)
