@@ -20,6 +20,7 @@ from config_function.records import documents, records, registration
 from shared.connection import Approved, EhrKind, Revision
 from shared.edge import refuse_cross_site
 from shared.errors import FieldRefusal, OutsideError, Refusal
+from shared.texts import Text
 from shared.web import Request, Response, json_response
 
 PEOPLE_FOUND = 10
@@ -73,7 +74,7 @@ class Api:
         body = _body(request, ("number", "reason"))
         number, reason = body.get("number"), body.get("reason")
         if not isinstance(number, int) or not isinstance(reason, str):
-            raise FieldRefusal({"number": "A whole number.", "reason": "A text."})
+            raise FieldRefusal({"number": Text("A whole number."), "reason": Text("A text.")})
         return _answer(self._desk.connections.reject(caller, _id(request), number, reason))
 
     def records(self, request: Request) -> Response:
@@ -98,11 +99,10 @@ class Api:
         body = _body(request, ("person",)) if request.body else {}
         person = body.get("person", "")
         if not isinstance(person, str):
-            raise FieldRefusal({"person": "Give the object ID of one person."})
+            raise FieldRefusal({"person": Text("Give the object ID of one person.")})
         view = self._view(request, caller)
-        return json_response(
-            self._desk.checks.run(caller, view, request.route.get("probe", ""), person).document()
-        )
+        verdict = self._desk.checks.run(caller, view, request.route.get("probe", ""), person)
+        return json_response(verdict.document(self._desk.pages.translate(request)))
 
     def inspect_base(self, request: Request) -> Response:
         """Looks at a FHIR base before a connection is made of it."""
@@ -112,11 +112,12 @@ class Api:
         body = _body(request, ("fhir_base", "kind"))
         base, kind = body.get("fhir_base"), body.get("kind", "fhir")
         if not isinstance(base, str) or len(base) > 500:
-            raise FieldRefusal({"fhir_base": "A text of up to 500 characters."})
+            raise FieldRefusal({"fhir_base": Text("A text of up to 500 characters.")})
         if kind not in KINDS:
-            raise FieldRefusal({"kind": f"Choose one of: {', '.join(KINDS)}."})
+            raise FieldRefusal({"kind": Text("Choose one of: %(choices)s.", choices=", ".join(KINDS))})
         known: EhrKind = KINDS[kind].kind
-        return json_response(self._desk.bases.inspect(base, known).document())
+        report = self._desk.bases.inspect(base, known)
+        return json_response(report.document(self._desk.pages.translate(request)))
 
     def search_people(self, request: Request) -> Response:
         """People of the caller's own directory whose name begins with the text; nothing of it is kept."""
@@ -126,7 +127,7 @@ class Api:
             raise Refusal("not-allowed")
         text = request.query.get("q", "").strip()
         if not 2 <= len(text) <= 64:
-            raise FieldRefusal({"q": "Give 2 to 64 characters of a name."})
+            raise FieldRefusal({"q": Text("Give 2 to 64 characters of a name.")})
         try:
             found = self._desk.people.search(caller.tenant, text, PEOPLE_FOUND)
         except OutsideError as error:
@@ -210,7 +211,7 @@ def _if_match(request: Request) -> str:
     """The version that the caller saw (RFC 9110 section 13.1.1); FieldRefusal where it is not given."""
     version = request.header("if-match").strip().removeprefix("W/").strip('"')
     if not version:
-        raise FieldRefusal({"If-Match": "Send the ETag of the version you changed."})
+        raise FieldRefusal({"If-Match": Text("Send the ETag of the version you changed.")})
     return version
 
 
@@ -226,12 +227,13 @@ def _body(request: Request, members: tuple[str, ...]) -> Mapping[str, Any]:
         raise Refusal("body-invalid", "no object")
     unknown = [name for name in body if name not in members]
     if unknown:
-        raise FieldRefusal({name[:64]: "There is no member of this name." for name in unknown[:20]})
+        nothing = Text("There is no member of this name.")
+        raise FieldRefusal(dict.fromkeys((name[:64] for name in unknown[:20]), nothing))
     return body
 
 
 def _settings(body: Mapping[str, Any]) -> Mapping[str, Any]:
     settings = body.get("settings", {})
     if not isinstance(settings, dict):
-        raise FieldRefusal({"settings": "An object of settings by name."})
+        raise FieldRefusal({"settings": Text("An object of settings by name.")})
     return settings

@@ -14,12 +14,14 @@ from shared.connection import EhrKind
 from shared.errors import AddressRefused, AnswerRefused, OutsideError, StatusRefused
 from shared.outbound import Outbound
 from shared.smart.discovery import Discovery, SmartConfiguration
+from shared.texts import Text, Together, Translate
 
 LONGEST = 250
 # Epic's capability statement is over a megabyte.
 _METADATA_BYTES = 8_000_000
 _VERSIONS = {"1.0": "DSTU2", "3.0": "STU3", "4.0": "R4", "4.3": "R4B", "5.0": "R5"}
 _TAILS = re.compile(r"(/metadata|/\.well-known/smart-configuration|/\.well-known)/?(\?.*)?$", re.IGNORECASE)
+NO_BASE = Text("Enter the FHIR base URL, for example https://ehr.hospital.example/fhir")
 _OLDER = re.compile(r"/(DSTU2|STU3)(?=/|$)", re.IGNORECASE)
 
 
@@ -28,7 +30,7 @@ class Finding:
     """One verdict about the base, in words."""
 
     verdict: Literal["ok", "warning", "failed"]
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,23 @@ class BaseReport:
         return all(finding.verdict != "failed" for finding in self.findings)
 
     @property
-    def fault(self) -> str:
-        """The sentences that belong beside the field; empty where the base is usable."""
+    def fault(self) -> Text:
+        """The sentences that belong beside the field; none where the base is usable."""
         sentences = [finding.text for finding in self.findings if finding.verdict == "failed"]
         if sentences and self.suggestion:
-            sentences.append(f"Did you mean {self.suggestion}?")
-        return " ".join(sentences)
+            sentences.append(Text("Did you mean %(address)s?", address=self.suggestion))
+        return Together(*sentences)
 
-    def document(self) -> dict[str, Any]:
-        """For the API."""
+    def document(self, translate: Translate) -> dict[str, Any]:
+        """For the API, in the reader's language."""
         return {
             "fhir_base": self.base,
             "usable": self.usable,
             "suggestion": self.suggestion,
-            "findings": [{"verdict": finding.verdict, "text": finding.text} for finding in self.findings],
+            "findings": [
+                {"verdict": finding.verdict, "text": finding.text.said(translate)}
+                for finding in self.findings
+            ],
         }
 
 
@@ -73,7 +78,7 @@ class Bases:
         """Two requests at most, each within eight seconds; no exception for what the other side does."""
         base = text.strip().rstrip("/")
         fault, suggestion = _written_wrong(base)
-        if fault:
+        if fault is not None:
             return BaseReport(base[:LONGEST], (Finding("failed", fault),), suggestion)
         version = self._version(base)
         findings = [version]
@@ -83,23 +88,35 @@ class Bases:
         return report if report.usable else BaseReport(base, report.findings, _newer(base))
 
     def _version(self, base: str) -> Finding:
-        host = urlsplit(base).hostname
+        host = urlsplit(base).hostname or ""
         try:
             statement = self._metadata(base)
         except AddressRefused:
             return Finding(
                 "failed",
-                f"{host} points inside a private network. Use the EHR's public address, or ask the "
-                "operator of this service to allow the host.",
+                Text(
+                    "%(host)s points inside a private network. Use the EHR's public address, or ask the "
+                    "operator of this service to allow the host.",
+                    host=host,
+                ),
             )
         except StatusRefused as refused:
-            return Finding("failed", f"{host} answered {refused.status} where FHIR metadata should be.")
+            said = Text(
+                "%(host)s answered %(status)s where FHIR metadata should be.",
+                host=host,
+                status=refused.status,
+            )
+            return Finding("failed", said)
         except AnswerRefused:
-            return Finding("failed", f"{host} answers, but not with FHIR metadata in JSON.")
+            return Finding("failed", Text("%(host)s answers, but not with FHIR metadata in JSON.", host=host))
         except OutsideError:
             return Finding(
                 "failed",
-                f"{host} does not answer. Check the spelling, and that it can be reached from the internet.",
+                Text(
+                    "%(host)s does not answer. Check the spelling, and that it can be reached from the "
+                    "internet.",
+                    host=host,
+                ),
             )
         return _version_of(statement)
 
@@ -128,24 +145,26 @@ class Bases:
             configuration = self._discovery.get(base, kind=kind)
         except OutsideError:
             return Finding(
-                "failed", "It is FHIR, but its SMART sign-in endpoints cannot be read. Ask the EHR team."
+                "failed",
+                Text("It is FHIR, but its SMART sign-in endpoints cannot be read. Ask the EHR team."),
             )
         return _endpoints_of(configuration)
 
 
-def _written_wrong(base: str) -> tuple[str, str]:
+def _written_wrong(base: str) -> tuple[Text | None, str]:
     """A sentence about an address that need not even be asked, and a better one where there is one."""
     if not base:
-        return "Enter the FHIR base URL, for example https://ehr.hospital.example/fhir", ""
+        return NO_BASE, ""
     if _TAILS.search(base):
-        return "This is a page below the base.", _TAILS.sub("", base)
+        return Text("This is a page below the base."), _TAILS.sub("", base)
     if base.lower().startswith("http://"):
-        return "The address must begin with https://", f"https://{base[7:]}"
+        return Text("The address must begin with https://"), f"https://{base[7:]}"
     if "://" not in base and re.fullmatch(ADDRESS, f"https://{base}"):
-        return "The address must begin with https://", f"https://{base}"
+        return Text("The address must begin with https://"), f"https://{base}"
     if len(base) > LONGEST or not re.fullmatch(ADDRESS, base) or not _has_host(base):
-        return f"A FHIR base is an address of up to {LONGEST} characters, without ? or #.", ""
-    return "", ""
+        said = Text("A FHIR base is an address of up to %(most)s characters, without ? or #.", most=LONGEST)
+        return said, ""
+    return None, ""
 
 
 def _has_host(base: str) -> bool:
@@ -160,10 +179,11 @@ def _version_of(statement: dict[str, Any]) -> Finding:
     number = statement.get("fhirVersion")
     name = _VERSIONS.get(number[:3], "") if isinstance(number, str) else ""
     if name in ("R4", "R4B"):
-        return Finding("ok", f"FHIR {name} answers.")
+        return Finding("ok", Text("FHIR %(version)s answers.", version=name))
     if name:
-        return Finding("failed", f"This is a {name} base. Use the server's R4 base.")
-    return Finding("warning", "FHIR answers, but does not say which version it is. It must be R4.")
+        said = Text("This is a %(version)s base. Use the server's R4 base.", version=name)
+        return Finding("failed", said)
+    return Finding("warning", Text("FHIR answers, but does not say which version it is. It must be R4."))
 
 
 def _newer(base: str) -> str:
@@ -177,4 +197,4 @@ def _endpoints_of(configuration: SmartConfiguration) -> Finding:
     hosts = {
         urlsplit(url).netloc for url in (configuration.authorization_endpoint, configuration.token_endpoint)
     }
-    return Finding("ok", f"SMART sign-in is offered at {', '.join(sorted(hosts))}.")
+    return Finding("ok", Text("SMART sign-in is offered at %(hosts)s.", hosts=", ".join(sorted(hosts))))

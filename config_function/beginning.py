@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from config_function.bases import LONGEST
+from config_function.bases import LONGEST, NO_BASE
 from config_function.connections import NewConnection
 from config_function.field_rules import RULES
 from config_function.kinds import KINDS
 from shared.connection import EhrKind, Environment, Region
 from shared.errors import FieldRefusal
 from shared.settings import Settings
+from shared.texts import Sentence, Text
 
 ENVIRONMENTS = (("test", "Test"), ("production", "Production"))
 REGIONS: Mapping[str, str] = {
@@ -32,7 +33,7 @@ def kinds() -> tuple[tuple[str, str], ...]:
 
 def new_connection(values: Mapping[str, Any], settings: Settings) -> NewConnection:
     """Parses the five fields; FieldRefusal for each that is missing or wrong."""
-    faults: dict[str, str] = {}
+    faults: dict[str, Sentence] = {}
     listed = {
         "environment": dict(ENVIRONMENTS),
         "kind": dict(kinds()),
@@ -41,14 +42,14 @@ def new_connection(values: Mapping[str, Any], settings: Settings) -> NewConnecti
     for member, allowed in listed.items():
         value = values.get(member)
         if not isinstance(value, str) or value not in allowed:
-            faults[member] = f"Choose one of: {', '.join(allowed)}."
+            faults[member] = Text("Choose one of: %(choices)s.", choices=", ".join(allowed))
     name = next(rule for rule in RULES if rule.name == "name")
     if not isinstance(values.get("name"), str) or not values["name"].strip():
         faults["name"] = name.says
     base = values.get("fhir_base")
     # Longer than a base may be, so that a pasted page below it still gets its own sentence.
     if not isinstance(base, str) or not base.strip() or len(base) > 2 * LONGEST:
-        faults["fhir_base"] = "Enter the FHIR base URL, for example https://ehr.hospital.example/fhir"
+        faults["fhir_base"] = NO_BASE
     if faults:
         raise FieldRefusal(faults)
     return NewConnection(

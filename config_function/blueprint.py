@@ -121,6 +121,13 @@ def config_signed_out(req: func.HttpRequest) -> func.HttpResponse:
     return _page(req, _portal().signed_out)
 
 
+@bp.function_name("config_language")
+@bp.route("config/language/{language}", methods=["GET"])
+def config_language(req: func.HttpRequest) -> func.HttpResponse:
+    """Chooses the language of the pages."""
+    return _page(req, _portal().language)
+
+
 @bp.function_name("config_static")
 @bp.route("config/static/{name}", methods=["GET", "HEAD"])
 def config_static(req: func.HttpRequest) -> func.HttpResponse:

@@ -6,7 +6,7 @@ never raises for what the other side does: that is its verdict.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -30,12 +30,15 @@ from shared.outbound import Outbound
 from shared.settings import Settings
 from shared.smart.discovery import Discovery
 from shared.smart.token import Tokens
+from shared.texts import Text, Translate
 
 type Outcome = Literal["ok", "warning", "failed", "skipped"]
 
 # The one meeting per organizer that checks make again and again; never a visit's.
 RESERVED_ID = "antesala-check"
 POLICY_NAME = "Antesala"
+NOTHING = Text("Nothing")
+MOVED = Text("It names other hosts than were approved.")
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,23 @@ class Verdict:
 
     probe: str
     verdict: Outcome
-    tried: str
-    found: str
-    remedy: str = ""
+    tried: Text
+    found: Text
+    remedy: Text | None = None
     commands: tuple[str, ...] = ()
     person: str = ""
 
-    def document(self) -> dict[str, Any]:
-        """For the API."""
-        return asdict(self) | {"commands": list(self.commands)}
+    def document(self, translate: Translate) -> dict[str, Any]:
+        """For the API, in the reader's language."""
+        return {
+            "probe": self.probe,
+            "verdict": self.verdict,
+            "tried": self.tried.said(translate),
+            "found": self.found.said(translate),
+            "remedy": self.remedy.said(translate) if self.remedy is not None else "",
+            "commands": list(self.commands),
+            "person": self.person,
+        }
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ class Checks:
         if attempt is None:
             raise Refusal("not-found", "probe")
         if person and not re.fullmatch(OBJECT_ID, person):
-            raise FieldRefusal({"person": "Give the object ID of one person."})
+            raise FieldRefusal({"person": Text("Give the object ID of one person.")})
         # A meeting is made for the person: readers may try what is configured, not anybody they like.
         if person and person not in view.latest.organizers and not may_edit(caller, view):
             raise Refusal("not-allowed")
@@ -132,7 +143,7 @@ class Checks:
 
     def _try_discovery(self, view: View, _: str) -> Verdict:
         connection, client = view.connection, view.latest.provider
-        tried = f"Read the SMART configuration of {connection.fhir_base}"
+        tried = Text("Read the SMART configuration of %(base)s", base=connection.fhir_base)
         self._discovery.forget(connection.fhir_base, client_id=client.client_id, kind=connection.kind)
         try:
             found = self._discovery.get(
@@ -141,34 +152,39 @@ class Checks:
             if view.latest.endpoints.token:
                 self._discovery.pinned(found, view.latest.endpoints)
         except Refusal:
-            remedy = "If the EHR really moved, edit the connection and approve it again."
-            return Verdict("discovery", "failed", tried, "It names other hosts than were approved.", remedy)
+            remedy = Text("If the EHR really moved, edit the connection and approve it again.")
+            return Verdict("discovery", "failed", tried, MOVED, remedy)
         except OutsideError as error:
             return Verdict("discovery", "failed", tried, _said(error), _remedy_outside(error))
         hosts = {urlsplit(url).netloc for url in (found.authorization_endpoint, found.token_endpoint)}
-        return Verdict("discovery", "ok", tried, f"Sign-in at {', '.join(sorted(hosts))}.")
+        return Verdict(
+            "discovery", "ok", tried, Text("Sign-in at %(hosts)s.", hosts=", ".join(sorted(hosts)))
+        )
 
     def _try_jwks(self, view: View, _: str) -> Verdict:
         url = self._addresses.jwks(view.connection.id)
-        tried = f"Fetched {url}"
-        remedy = "Open this address to the EHR's servers: no sign-in, no firewall, a public certificate."
+        tried = Text("Fetched %(address)s", address=url)
+        remedy = Text(
+            "Open this address to the EHR's servers: no sign-in, no firewall, a public certificate."
+        )
         try:
             answer = self._outbound.send("GET", url, timeout=8.0, service="own-jwks")
             keys = answer.json().get("keys") if answer.status == 200 else None
         except (OutsideError, AttributeError) as error:
             return Verdict("jwks", "failed", tried, _said(error), remedy)
         if not isinstance(keys, list) or not keys:
-            return Verdict("jwks", "failed", tried, f"It answered {answer.status} without keys.", remedy)
-        return Verdict("jwks", "ok", tried, f"Public keys found: {len(keys)}.")
+            empty = Text("It answered %(status)s without keys.", status=answer.status)
+            return Verdict("jwks", "failed", tried, empty, remedy)
+        return Verdict("jwks", "ok", tried, Text("Public keys found: %(number)s.", number=len(keys)))
 
     def _try_backend(self, view: View, _: str) -> Verdict:
         connection, revision = view.connection, view.latest
         if revision.writeback.adapter == "none":
-            return Verdict("backend-token", "skipped", "Nothing", "Write-back is switched off.")
+            return Verdict("backend-token", "skipped", NOTHING, Text("Write-back is switched off."))
         if not revision.backend.client_id:
-            remedy = "Register the backend client and enter its ID."
-            return Verdict("backend-token", "skipped", "Nothing", "There is no client ID yet.", remedy)
-        tried = f"Asked the EHR for a token as {revision.backend.client_id}"
+            remedy = Text("Register the backend client and enter its ID.")
+            return Verdict("backend-token", "skipped", NOTHING, Text("There is no client ID yet."), remedy)
+        tried = Text("Asked the EHR for a token as %(client)s", client=revision.backend.client_id)
         try:
             found = self._discovery.get(
                 connection.fhir_base, client_id=revision.backend.client_id, kind=connection.kind
@@ -177,29 +193,29 @@ class Checks:
                 self._discovery.pinned(found, revision.endpoints)
             self._tokens.backend(found, revision.backend, backend_scope(revision.writeback))
         except StatusRefused as refused:
-            remedy = (
+            remedy = Text(
                 "Compare client ID, JWKS URL, algorithm and scopes with the registration sheet. Changed app "
                 "settings can need half an hour to reach the EHR; the client needs an EHR user for auditing."
             )
             return Verdict("backend-token", "failed", tried, _said(refused), remedy)
         except AntesalaError as error:
             return Verdict("backend-token", "failed", tried, _said(error), _remedy_outside(error))
-        return Verdict("backend-token", "ok", tried, "The EHR gave one.")
+        return Verdict("backend-token", "ok", tried, Text("The EHR gave one."))
 
     def _try_graph(self, view: View, _: str) -> Verdict:
-        tried = "Asked Microsoft 365 for a token as this app"
+        tried = Text("Asked Microsoft 365 for a token as this app")
         try:
             self._entra.app_token(view.connection.tenant)
         except AntesalaError as error:
-            remedy = "Give this app admin consent in your organization, and check its certificate."
+            remedy = Text("Give this app admin consent in your organization, and check its certificate.")
             return Verdict("graph-token", "failed", tried, _said(error), remedy)
-        return Verdict("graph-token", "ok", tried, "Microsoft 365 gave one.")
+        return Verdict("graph-token", "ok", tried, Text("Microsoft 365 gave one."))
 
     def _try_policy(self, view: View, person: str) -> Verdict:
         organizer = person or next(iter(view.latest.organizers), "")
-        tried = "Asked Teams for a test meeting of this account"
+        tried = Text("Asked Teams for a test meeting of this account")
         if not organizer:
-            return Verdict("access-policy", "skipped", "Nothing", "No organizer is chosen yet.")
+            return Verdict("access-policy", "skipped", NOTHING, Text("No organizer is chosen yet."))
         try:
             self._meetings.create_or_get(view.connection.tenant, organizer, RESERVED_ID)
         except GraphRefused as refused:
@@ -208,18 +224,23 @@ class Checks:
             return Verdict(
                 "access-policy", "failed", tried, _said(error), _remedy_outside(error), person=organizer
             )
-        return Verdict("access-policy", "ok", tried, "Teams made it.", person=organizer)
+        return Verdict("access-policy", "ok", tried, Text("Teams made it."), person=organizer)
 
-    def _no_policy(self, organizer: str, tried: str, refused: GraphRefused) -> Verdict:
+    def _no_policy(self, organizer: str, tried: Text, refused: GraphRefused) -> Verdict:
         if not refused.policy_missing:
-            remedy = "Check that the account exists, has a Teams licence, and that admin consent was given."
+            remedy = Text(
+                "Check that the account exists, has a Teams licence, and that admin consent was given."
+            )
             return Verdict("access-policy", "failed", tried, _said(refused), remedy, person=organizer)
         return Verdict(
             "access-policy",
             "failed",
             tried,
-            "Teams has no application access policy for this account.",
-            "A Teams administrator runs these lines once in PowerShell; they take up to 30 minutes to work.",
+            Text("Teams has no application access policy for this account."),
+            Text(
+                "A Teams administrator runs these lines once in PowerShell; they take up to 30 minutes "
+                "to work."
+            ),
             policy_commands(self._settings.client_id, organizer),
             organizer,
         )
@@ -237,19 +258,22 @@ def policy_commands(client_id: str, organizer: str) -> tuple[str, ...]:
     )
 
 
-def _said(error: Exception) -> str:
+def _said(error: Exception) -> Text:
+    if isinstance(error, Refusal) and error.reason.code == "endpoint-changed":
+        return MOVED
     if isinstance(error, StatusRefused):
-        return f"The answer was {error.status}{f' ({error.code})' if error.code else ''}."
+        code = f"{error.status} ({error.code})" if error.code else error.status
+        return Text("The answer was %(code)s.", code=code)
     if isinstance(error, AddressRefused):
-        return "The address points inside, or is not https."
+        return Text("The address points inside, or is not https.")
     if isinstance(error, OutsideError) and error.transient:
-        return "There was no answer."
+        return Text("There was no answer.")
     if isinstance(error, (AnswerRefused, AttributeError)):
-        return "The answer was not of the expected form."
-    return "It could not be tried."
+        return Text("The answer was not of the expected form.")
+    return Text("It could not be tried.")
 
 
-def _remedy_outside(error: Exception) -> str:
+def _remedy_outside(error: Exception) -> Text:
     if isinstance(error, OutsideError) and error.transient:
-        return "Wait a minute and try again; then ask the team that runs the other system."
-    return "Ask the EHR team; the connection's FHIR base and its own settings do not fit together."
+        return Text("Wait a minute and try again; then ask the team that runs the other system.")
+    return Text("Ask the EHR team; the connection's FHIR base and its own settings do not fit together.")

@@ -13,6 +13,7 @@ from config_function.records import records, registration
 from config_function.shell import Shell
 from shared.connection import Approved, Revision
 from shared.errors import FieldRefusal, Refusal
+from shared.texts import Sentence
 from shared.web import Request, Response, redirect
 
 
@@ -113,7 +114,7 @@ class ConnectionPages:
         )
 
     def _overview(
-        self, request: Request, caller: Caller, view: View, faults: Mapping[str, str] | None = None
+        self, request: Request, caller: Caller, view: View, faults: Mapping[str, Sentence] | None = None
     ) -> Response:
         return self._shell.page(
             "connection",
@@ -130,7 +131,7 @@ class ConnectionPages:
         )
 
 
-def _missing(revision: Revision) -> list[tuple[Rule, str]]:
+def _missing(revision: Revision) -> list[tuple[Rule, Sentence]]:
     """What is still to be decided, with the field it belongs to."""
     try:
         revisions.need_complete(revision)

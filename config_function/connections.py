@@ -35,6 +35,7 @@ from shared.store import RegionStore, Stores
 from shared.store.audit import Entry
 from shared.store.connections import Connections as Rows
 from shared.store.launches import Launch
+from shared.texts import Sentence, Text
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 REASON_LIMIT = 500
@@ -178,7 +179,12 @@ class Connections:
         text = reason.strip().replace("\r\n", "\n")
         if not 1 <= len(text) <= REASON_LIMIT or not re.fullmatch(REASON, text):
             raise FieldRefusal(
-                {"reason": f"Say in 1 to {REASON_LIMIT} characters what should change, without < or >."}
+                {
+                    "reason": Text(
+                        "Say in 1 to %(limit)s characters what should change, without < or >.",
+                        limit=REASON_LIMIT,
+                    )
+                }
             )
         rejected = replace(view.latest, state="rejected", rejected_because=text, proof=Proof())
         return self._advance(caller, view, rejected, "rejected")
@@ -225,7 +231,7 @@ class Connections:
         self, caller: Caller, new: NewConnection, values: Mapping[str, Any]
     ) -> tuple[dict[str, Any], str]:
         """The settings and the base; what is wrong with either is said at once."""
-        faults: dict[str, str] = {}
+        faults: dict[str, Sentence] = {}
         typed: dict[str, Any] = {}
         base = ""
         try:
@@ -242,13 +248,15 @@ class Connections:
 
     def _own_base(self, caller: Caller, new: NewConnection) -> str:
         if not self._settings.region_enabled(new.region):
-            raise FieldRefusal({"region": "This region is not offered here."})
+            raise FieldRefusal({"region": Text("This region is not offered here.")})
         report = self._bases.inspect(new.fhir_base, new.kind)
         if not report.usable:
             raise FieldRefusal({"fhir_base": report.fault})
         for view in self.all(caller):
             if (view.connection.fhir_base, view.connection.environment) == (report.base, new.environment):
-                raise FieldRefusal({"fhir_base": f"{view.latest.name} already connects this base."})
+                raise FieldRefusal(
+                    {"fhir_base": Text("%(name)s already connects this base.", name=view.latest.name)}
+                )
         return report.base
 
     def _endpoints(self, view: View) -> Endpoints:

@@ -12,6 +12,7 @@ from config_function.forms import groups
 from config_function.names import Names
 from config_function.shell import Shell
 from shared.errors import FieldRefusal, Refusal
+from shared.texts import Sentence
 from shared.web import Request, Response, redirect
 
 
@@ -64,7 +65,7 @@ class EditPages:
         step: Step,
         *,
         typed: Mapping[str, str] | None = None,
-        faults: Mapping[str, str] | None = None,
+        faults: Mapping[str, Sentence] | None = None,
         compare: bool = False,
         status: int = 200,
     ) -> Response:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from config_function.field_rules import RULES, Rule, Shape, Step
 from shared.connection import Revision
 from shared.errors import FieldRefusal
+from shared.texts import Sentence, Text
 
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
 
@@ -26,11 +27,11 @@ def of_step(step: Step) -> tuple[Rule, ...]:
 def read(values: Mapping[str, Any]) -> dict[str, Any]:
     """Parses what was typed or sent, by field name; FieldRefusal names every wrong or unknown field."""
     parsed: dict[str, Any] = {}
-    faults: dict[str, str] = {}
+    faults: dict[str, Sentence] = {}
     for name, value in values.items():
         rule = BY_NAME.get(name)
         if rule is None:
-            faults[name[:64]] = "There is no setting of this name."
+            faults[name[:64]] = Text("There is no setting of this name.")
             continue
         try:
             parsed[name] = _PARSERS[rule.shape](rule, value)

@@ -7,6 +7,7 @@ from typing import Any
 from config_function import fields
 from config_function.field_rules import Rule, Step
 from shared.connection import Revision
+from shared.texts import Sentence
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Field:
 
     rule: Rule
     value: str
-    fault: str = ""
+    fault: Sentence = ""
     meanwhile: str = ""
 
     @property
@@ -41,7 +42,7 @@ def groups(
     step: Step,
     revision: Revision,
     typed: Mapping[str, str] | None = None,
-    faults: Mapping[str, str] | None = None,
+    faults: Mapping[str, Sentence] | None = None,
     *,
     compare: bool = False,
 ) -> list[Group]:
@@ -64,7 +65,7 @@ def shown(rule: Rule, value: Any) -> str:
 
 
 def _field(
-    rule: Rule, revision: Revision, typed: Mapping[str, str], faults: Mapping[str, str], compare: bool
+    rule: Rule, revision: Revision, typed: Mapping[str, str], faults: Mapping[str, Sentence], compare: bool
 ) -> Field:
     saved = fields.typed(rule, fields.get(revision, rule))
     if rule.shape == "secret":

@@ -8,7 +8,9 @@ from config_function.desk import Desk
 from config_function.field_rules import STEPS
 from config_function.kinds import KINDS
 from config_function.shell import Shell
+from config_function.signin import returning
 from shared.errors import FieldRefusal, Refusal
+from shared.texts import Sentence
 from shared.web import Request, Response, json_response, redirect
 
 # Epic keeps a key set up to 29 hours unless it is told otherwise (ehr.md 2.1).
@@ -37,6 +39,11 @@ class Portal:
     def signed_out(self, request: Request) -> Response:
         """Says so."""
         return self._desk.pages.page("config_function/signed_out.html", request)
+
+    def language(self, request: Request) -> Response:
+        """Keeps the reader's choice of a language and leads back to the page where they made it."""
+        cookie = self._desk.pages.choose(request.route.get("language", ""))
+        return redirect(returning(request)).with_cookies(cookie)
 
     def jwks(self, request: Request) -> Response:
         """Our public keys, for the EHR's servers; the same for every connection (RFC 7517)."""
@@ -70,7 +77,7 @@ class Portal:
         return redirect(f"/config/connections/{view.connection.id}/edit/{STEPS[0]}")
 
     def _new_page(
-        self, request: Request, caller: Caller, typed: Mapping[str, str], faults: Mapping[str, str]
+        self, request: Request, caller: Caller, typed: Mapping[str, str], faults: Mapping[str, Sentence]
     ) -> Response:
         offered = regions(self._desk.settings)
         first = {"environment": "test", "kind": "epic", "region": offered[0][0], "name": "", "fhir_base": ""}

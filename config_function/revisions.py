@@ -16,10 +16,15 @@ from config_function.fields import get
 from shared.clock import parse_timestamp
 from shared.connection import Connection, Endpoints, Proof, Revision, State
 from shared.errors import FieldRefusal, Refusal
+from shared.texts import Sentence, Text
 
 PROOF_LIFE = timedelta(hours=1)
 FROZEN = ("visit_kind", "visit_key", "provider_user_key", "patient_user_key")
-EDIT_AGAIN = "This cannot change once approved, because it names visits and users. Make a new connection."
+EDIT_AGAIN = Text(
+    "This cannot change once approved, because it names visits and users. Make a new connection."
+)
+
+_NO_CLIENT = Text("Enter the client ID that the EHR gave you.")
 
 
 def draft_of(before: Revision, wanted: Revision, by: str, at: str) -> Revision:
@@ -58,37 +63,39 @@ def need_own_issuers(connection: Connection, wanted: Revision) -> None:
     """Other forms of a base are the same server's: a foreign address would let its launches in."""
     home = urlsplit(connection.fhir_base).netloc
     if any(urlsplit(issuer).netloc != home for issuer in wanted.issuers):
-        raise FieldRefusal({"issuers": f"These addresses must be on the FHIR base's own server, {home}."})
+        raise FieldRefusal(
+            {"issuers": Text("These addresses must be on the FHIR base's own server, %(home)s.", home=home)}
+        )
 
 
 def need_complete(revision: Revision) -> None:
     """FieldRefusal naming everything that is still to be decided before the approver is asked."""
     faults = _undecided(revision) | _unsecret(revision)
     if revision.visit_source.kind in ("session", "conference") and not revision.visit_source.key:
-        faults["visit_key"] = "Name the member of the token response that holds the visit's ID."
+        faults["visit_key"] = Text("Name the member of the token response that holds the visit's ID.")
     if revision.writeback.adapter != "none" and not revision.backend.client_id:
-        faults["backend_client_id"] = "Write-back needs this client ID."
+        faults["backend_client_id"] = Text("Write-back needs this client ID.")
     if revision.provider.client_id and revision.provider.client_id == revision.patient.client_id:
         # One client for both would let a patient's launch be redeemed at the clinicians' door.
-        faults["patient_client_id"] = "Patients need a client of their own, not the clinicians'."
+        faults["patient_client_id"] = Text("Patients need a client of their own, not the clinicians'.")
     if faults:
         raise FieldRefusal(faults)
 
 
-def _undecided(revision: Revision) -> dict[str, str]:
-    needed = {
-        "provider_client_id": (revision.provider.client_id, "Enter the client ID that the EHR gave you."),
-        "patient_client_id": (revision.patient.client_id, "Enter the client ID that the EHR gave you."),
-        "approver": (revision.approver, "Choose who approves this connection."),
-        "organizers": (revision.organizers, "Choose at least one account."),
+def _undecided(revision: Revision) -> dict[str, Sentence]:
+    needed: dict[str, tuple[object, Sentence]] = {
+        "provider_client_id": (revision.provider.client_id, _NO_CLIENT),
+        "patient_client_id": (revision.patient.client_id, _NO_CLIENT),
+        "approver": (revision.approver, Text("Choose who approves this connection.")),
+        "organizers": (revision.organizers, Text("Choose at least one account.")),
     }
     return {name: sentence for name, (value, sentence) in needed.items() if not value}
 
 
-def _unsecret(revision: Revision) -> dict[str, str]:
+def _unsecret(revision: Revision) -> dict[str, Sentence]:
     clients = {"provider": revision.provider, "patient": revision.patient, "backend": revision.backend}
     return {
-        f"{side}_secret": "Enter the secret that the EHR gave you."
+        f"{side}_secret": Text("Enter the secret that the EHR gave you.")
         for side, client in clients.items()
         if client.client_id and client.auth == "client_secret_basic" and not client.secret_name
     }

@@ -61,8 +61,7 @@ class SignIn:
 
     def begin(self, request: Request) -> Response:
         """Sends the browser to Microsoft 365; ``return`` says where to go then, inside the portal only."""
-        back = request.query.get("return", _HOME)
-        back = back if _RETURN.fullmatch(back) else _HOME
+        back = returning(request)
         silent = request.query.get("silent", "") == "1"
         started = self._entra.begin(None, self._callback, prompt="none" if silent else "select_account")
         kept = {"flow": dict(started.flow), "back": back, "silent": silent}
@@ -145,6 +144,12 @@ class SignIn:
         }
         left = session.begun + WHOLE - self._clock.now()
         return Cookie(SESSION, self._sealer.seal("session", value), max(1, int(left.total_seconds())))
+
+
+def returning(request: Request) -> str:
+    """Where the query's ``return`` leads: a page of the portal, never elsewhere."""
+    back = request.query.get("return", _HOME)
+    return back if _RETURN.fullmatch(back) else _HOME
 
 
 def _session(value: Mapping[str, Any]) -> Session:

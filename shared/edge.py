@@ -72,8 +72,8 @@ def api(
 ) -> func.HttpResponse:
     """Answers a program; whatever goes wrong becomes a problem document. ``body_limit`` in bytes."""
 
-    def failed(_: Request, refusal: Refusal, reference: str) -> Response:
-        return services.pages.problem(refusal, reference)
+    def failed(request: Request, refusal: Refusal, reference: str) -> Response:
+        return services.pages.problem(request, refusal, reference)
 
     return _answer(req, handler, failed, services, body_limit)
 

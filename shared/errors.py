@@ -13,7 +13,10 @@ AntesalaError
     +-- SealBroken        it was never ours, or was changed
 """
 
+from collections.abc import Mapping
+
 from shared.reasons import REASONS
+from shared.texts import Sentence
 from shared.web import Cookie
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -39,8 +42,8 @@ class Refusal(AntesalaError):
 class FieldRefusal(Refusal):
     """One or more fields were refused; ``fields`` maps a field's name to a sentence about what it needs."""
 
-    def __init__(self, fields: dict[str, str]) -> None:
-        self.fields = fields
+    def __init__(self, fields: Mapping[str, Sentence]) -> None:
+        self.fields = dict(fields)
         super().__init__("field-invalid", ", ".join(sorted(fields)))
 
 

@@ -9,6 +9,7 @@ from config_function.openapi import OPERATIONS, openapi
 from shared.connection import CONNECTION_ID
 from shared.errors import FieldRefusal
 from shared.pages import Pages
+from shared.web import Request
 from tests.config.house import ADMIN, ANALYST, POOL, Browser, House, beginning, routes
 
 DECIDED = {
@@ -110,7 +111,7 @@ def test_bad_bodies_become_problems(house: House, body: bytes, kind: str, status
 
 
 def test_a_problem_has_the_shape_of_rfc_9457() -> None:
-    problem = Pages().problem(FieldRefusal({"name": "A sentence."}), "ref")
+    problem = Pages().problem(Request("GET", "/"), FieldRefusal({"name": "A sentence."}), "ref")
     import json
 
     document = json.loads(problem.body)

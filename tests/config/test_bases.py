@@ -48,7 +48,7 @@ def test_a_wrong_base_gets_its_own_sentence(typed: str, says: str, suggestion: s
     looked, _ = bases()
     report = looked.inspect(typed, "fhir")
     assert not report.usable
-    assert says in report.fault
+    assert says in str(report.fault)
     assert report.suggestion == suggestion
 
 
@@ -63,15 +63,15 @@ def test_a_right_base_is_kept_without_its_last_slash() -> None:
 def test_a_page_that_is_no_fhir_is_told_apart() -> None:
     looked, ehr = bases()
     ehr.pages[f"{HOME}/web/metadata"] = b"<html>"
-    assert "not with FHIR metadata" in looked.inspect(f"{HOME}/web", "fhir").fault
+    assert "not with FHIR metadata" in str(looked.inspect(f"{HOME}/web", "fhir").fault)
     ehr.pages[f"{HOME}/other/metadata"] = {"resourceType": "Patient"}
-    assert "not with FHIR metadata" in looked.inspect(f"{HOME}/other", "fhir").fault
+    assert "not with FHIR metadata" in str(looked.inspect(f"{HOME}/other", "fhir").fault)
 
 
 def test_fhir_without_smart_cannot_be_used() -> None:
     looked, ehr = bases()
     ehr.pages[f"{HOME}/bare/metadata"] = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}
-    assert "SMART sign-in endpoints" in looked.inspect(f"{HOME}/bare", "fhir").fault
+    assert "SMART sign-in endpoints" in str(looked.inspect(f"{HOME}/bare", "fhir").fault)
 
 
 def test_an_oversized_answer_is_cut_off() -> None:
@@ -82,7 +82,7 @@ def test_an_oversized_answer_is_cut_off() -> None:
 
     flood = Flood()
     report = Bases(flood, Discovery(flood, FakeClock())).inspect(f"{HOME}/R4", "fhir")  # type: ignore[arg-type]
-    assert "not with FHIR metadata" in report.fault
+    assert "not with FHIR metadata" in str(report.fault)
 
 
 def test_one_base_is_connected_once_per_environment(house: House) -> None:

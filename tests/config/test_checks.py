@@ -47,6 +47,14 @@ def test_endpoints_that_moved_are_noticed(house: House, admin: Browser) -> None:
     assert "other hosts" in str(verdict(admin, connection, "discovery")["found"])
 
 
+def test_a_token_is_not_asked_of_an_endpoint_that_moved(house: House, admin: Browser) -> None:
+    connection = house.in_service(admin)
+    house.ehr.serve(house.base, host="https://evil.example/oauth2")
+    # Looks anew, so that what the next probe works with is the moved one.
+    verdict(admin, connection, "discovery")
+    assert "other hosts" in str(verdict(admin, connection, "backend-token")["found"])
+
+
 def test_keys_that_the_ehr_cannot_fetch_are_noticed(house: House, admin: Browser) -> None:
     connection = house.in_service(admin)
     assert verdict(admin, connection, "jwks")["verdict"] == "failed"

@@ -78,7 +78,9 @@ def test_conditional_create_where_the_server_says_so() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 409, 412])
 def test_conditional_create_is_content_when_it_is_there(status: int) -> None:
-    tell(Desk(audit_event=CONDITIONAL, answers=[answer(status)]))
+    desk = Desk(audit_event=CONDITIONAL, answers=[answer(status)])
+    tell(desk)
+    assert len(desk.told) == 1
 
 
 @pytest.mark.parametrize("declared", [None, CREATE_ONLY])
