@@ -11,7 +11,7 @@ from typing import Any
 
 from config_function import fields
 from config_function.access import Caller, View, caller_of, is_approver
-from config_function.beginning import MEMBERS, new_connection
+from config_function.beginning import COPY, ENVIRONMENTS, MEMBERS, new_connection
 from config_function.connections import version_of
 from config_function.desk import Desk
 from config_function.kinds import KINDS
@@ -46,7 +46,7 @@ class Api:
     def create(self, request: Request) -> Response:
         """A new connection; its base is looked at first."""
         caller = self._caller(request)
-        body = _body(request, (*MEMBERS, "settings"))
+        body = _body(request, (*MEMBERS, COPY, "settings"))
         new = new_connection(body, self._desk.settings)
         view = self._desk.connections.create(caller, new, _settings(body))
         where = f"/config/api/connections/{view.connection.id}"
@@ -109,14 +109,18 @@ class Api:
         caller = self._caller(request)
         if not caller.admin:
             raise Refusal("not-allowed")
-        body = _body(request, ("fhir_base", "kind"))
-        base, kind = body.get("fhir_base"), body.get("kind", "fhir")
+        body = _body(request, ("fhir_base", "kind", "environment"))
+        base, kind, environment = body.get("fhir_base"), body.get("kind", "fhir"), body.get("environment", "")
         if not isinstance(base, str) or len(base) > 500:
             raise FieldRefusal({"fhir_base": Text("A text of up to 500 characters.")})
         if kind not in KINDS:
             raise FieldRefusal({"kind": Text("Choose one of: %(choices)s.", choices=", ".join(KINDS))})
+        if environment not in ("", *dict(ENVIRONMENTS)):
+            raise FieldRefusal(
+                {"environment": Text("Choose one of: %(choices)s.", choices="test, production")}
+            )
         known: EhrKind = KINDS[kind].kind
-        report = self._desk.bases.inspect(base, known)
+        report = self._desk.bases.inspect(base, known, environment)
         return json_response(report.document(self._desk.pages.translate(request)))
 
     def search_people(self, request: Request) -> Response:
@@ -170,6 +174,7 @@ def connection_document(view: View) -> dict[str, Any]:
         "kind": connection.kind,
         "region": connection.region,
         "fhir_base": connection.fhir_base,
+        "copied_from": connection.copied_from,
         "created_at": connection.created_at,
         "version": version_of(view),
         "latest": _revision_document(view.latest),

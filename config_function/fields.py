@@ -57,6 +57,15 @@ def settings(revision: Revision) -> dict[str, Any]:
     return {rule.name: _plain(get(revision, rule)) for rule in RULES if rule.path}
 
 
+def handed_on(revision: Revision) -> dict[str, Any]:
+    """The settings that a copy begins with: not what belongs to one EHR server or was registered there."""
+    own = {"name", "issuers", "provider_client_id", "patient_client_id", "backend_client_id"}
+    handed = {name: value for name, value in settings(revision).items() if name not in own}
+    # The one option that is an address on the EHR's own server.
+    handed["writeback_options"].pop("interconnect_base", None)
+    return handed
+
+
 def get(revision: Revision, rule: Rule) -> Any:
     """The field's value in this revision; ``""`` for a secret."""
     value: Any = revision

@@ -153,7 +153,13 @@ def _schemas() -> dict[str, Schema]:
         "Settings": _object(settings, required=(), closed=True),
         "ShownSettings": _object(shown),
         "NewConnection": _object(
-            {**_beginning(), "settings": _reference("Settings")}, required=tuple(_beginning()), closed=True
+            {
+                **_beginning(),
+                "copy_of": {"type": "string", "pattern": f"^({CONNECTION_ID})?$"},
+                "settings": _reference("Settings"),
+            },
+            required=tuple(_beginning()),
+            closed=True,
         ),
         "Change": _object({"settings": _reference("Settings")}, closed=True),
         "Rejection": _object(
@@ -165,7 +171,11 @@ def _schemas() -> dict[str, Schema]:
         ),
         "Check": _object({"person": {"type": "string", "pattern": f"^({OBJECT_ID})?$"}}, (), closed=True),
         "Base": _object(
-            {"fhir_base": {"type": "string", "maxLength": 500}, "kind": _codes(kinds())},
+            {
+                "fhir_base": {"type": "string", "maxLength": 500},
+                "kind": _codes(kinds()),
+                "environment": _codes(ENVIRONMENTS),
+            },
             ("fhir_base",),
             closed=True,
         ),
@@ -186,8 +196,7 @@ def _answers() -> dict[str, Schema]:
     connection: dict[str, Schema] = {
         "id": {"type": "string", "pattern": f"^{CONNECTION_ID}$"},
         **{name: schema for name, schema in _beginning().items() if name != "name"},
-        "created_at": _TEXT,
-        "version": _TEXT,
+        **dict.fromkeys(("copied_from", "created_at", "version"), _TEXT),
         "latest": _reference("Revision"),
         "approved": {"anyOf": [_reference("Revision"), {"type": "null"}]},
     }
