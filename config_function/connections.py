@@ -256,7 +256,10 @@ class Connections:
         """The settings that another connection of the same kind of EHR hands on."""
         if not new.copy_of:
             return {}
-        view = self.load(caller, new.copy_of)
+        try:
+            view = self.load(caller, new.copy_of)
+        except Refusal as refusal:
+            raise FieldRefusal({"copy_of": Text("There is no such connection.")}) from refusal
         if view.connection.kind != new.kind:
             raise FieldRefusal({"kind": Text("A copy is of the same kind of EHR.")})
         return fields.handed_on(view.latest)

@@ -16,6 +16,8 @@ from shared.connection import Revision
 from shared.errors import FieldRefusal
 from shared.texts import Sentence, Text
 
+# Of any whole number that is sent.
+LARGEST = 10**9
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
 
 
@@ -136,9 +138,10 @@ def _flag(_: Rule, value: Any) -> bool:
 def _number(rule: Rule, value: Any) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", value):
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not rule.least <= value <= rule.most:
+    number = whole(value)
+    if number is None or not rule.least <= number <= rule.most:
         raise ValueError("not a number of the range")
-    return value
+    return number
 
 
 def _list(rule: Rule, value: Any, separator: str) -> tuple[str, ...]:
@@ -191,6 +194,13 @@ def _is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
+
+
+def whole(value: Any) -> int | None:
+    """A JSON number without a fraction, however it is written (JSON Schema 2020-12 section 6.1.1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def only(values: Mapping[str, Any], rules: Iterable[Rule]) -> dict[str, Any]:
