@@ -132,7 +132,7 @@ class Connections:
             new.kind,
             base,
             timestamp(self._clock.now()),
-            new.copy_of,
+            copied_from=new.copy_of,
         )
         empty = Revision(connection.id, 1, "draft", new.name)
         wanted = self._wanted(connection, empty, typed)

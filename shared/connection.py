@@ -159,9 +159,9 @@ class Connection:
     kind: EhrKind
     fhir_base: str
     created_at: str
-    copied_from: str = ""
     latest: int = 1
     approved: int = 0
+    copied_from: str = ""
     etag: str = field(default="", compare=False)
 
     def document(self) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from tests.config.house import ADMIN, ANALYST, POOL, House, beginning
 
 
 def _view(name: str, environment: Environment, copied_from: str = "") -> View:
-    made = Connection(name, "t", "americas", environment, "epic", "https://x.example", "now", copied_from)
+    made = Connection(
+        name, "t", "americas", environment, "epic", "https://x.example", "now", copied_from=copied_from
+    )
     return View(made, Revision(name, 1, "draft", name))
 
 
