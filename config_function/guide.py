@@ -48,13 +48,13 @@ CHAPTERS = (
 MISTAKES = (
     Mistake("wrong-base", "The wrong form of the FHIR base: DSTU2 instead of R4",
             "The address is refused when it is entered, or launches end with wrong-environment.",
-            "Enter the R4 address. If launches of the same server arrive with its DSTU2 address, add that one "
-            "to Other forms of the FHIR base and have the change approved.",
+            "Enter the R4 address. If launches of the same server arrive with its DSTU2 address, add that "
+            "one to Other forms of the FHIR base and have the change approved.",
             ("wrong-environment",)),
     Mistake("wrong-environment", "Test and production mixed up",
             "Launches end with wrong-environment: the EHR that launches is not the one of this connection.",
-            "Compare the FHIR base of the connection with that of the launching environment. Every environment "
-            "has its own connection, client IDs and records.",
+            "Compare the FHIR base of the connection with that of the launching environment. Every "
+            "environment has its own connection, client IDs and records.",
             ("wrong-environment",)),
     Mistake("no-policy", "Teams does not know the app yet",
             "The check of an organizer fails, or launches end with access-policy-missing.",
@@ -63,8 +63,8 @@ MISTAKES = (
     Mistake("miscopied", "A value was copied wrongly",
             "The EHR shows an error of its own about the redirect URI, or launches end with "
             "connection-unknown, launch-incomplete, visit-missing or visit-invalid.",
-            "Copy the value again with its Copy button: no blank before or after it, no character changed. In "
-            "the registration, each redirect URI stands on its own.",
+            "Copy the value again with its Copy button: no blank before or after it, no character changed. "
+            "In the registration, each redirect URI stands on its own.",
             ("connection-unknown", "launch-incomplete", "visit-missing", "visit-invalid")),
     Mistake("keys", "The EHR cannot read our keys",
             "Launches end with client-refused, or the check of our public keys fails.",
