@@ -25,10 +25,14 @@ def anchors(text: str) -> set[str]:
 
 def pages_that_link(house: House, admin: Browser, kind: EhrKind) -> list[str]:
     """Overview, sheet and records of a connection in each state that it passes."""
+    empty = admin.post(
+        "/config/connections/new", beginning(house.base, kind=kind, environment="production")
+    ).location.split("/")[3]
     connection = house.begun(admin, kind)
     path = f"/config/connections/{connection}"
     version = admin.get(path).value("version")
-    seen = [admin.get(f"{path}{page}").text for page in ("", "/registration", "/records")]
+    seen = [admin.get(f"/config/connections/{empty}").text]
+    seen += [admin.get(f"{path}{page}").text for page in ("", "/registration", "/records")]
     admin.post(f"{path}/submit", {"version": version})
     approver = house.browser(ANALYST)
     seen += [admin.get(path).text, approver.get(path).text]
