@@ -191,7 +191,7 @@ def config_submit(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("config_ehr")
-@bp.route(_ONE + "/ehr", methods=["GET"])
+@bp.route(_ONE + "/ehr", methods=["POST"])
 def config_ehr(req: func.HttpRequest) -> func.HttpResponse:
     """The approver's EHR sign-in."""
     return _member(req, _approval().begin)

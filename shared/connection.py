@@ -147,7 +147,10 @@ class Revision:
 
 @dataclass(frozen=True)
 class Connection:
-    """The part of a connection that never changes, and which of its revisions is approved (0: none)."""
+    """The part of a connection that never changes, and which of its revisions is approved (0: none).
+
+    ``copied_from``: the connection whose settings it began with (production from test), or empty.
+    """
 
     id: str
     tenant: str
@@ -156,6 +159,7 @@ class Connection:
     kind: EhrKind
     fhir_base: str
     created_at: str
+    copied_from: str = ""
     latest: int = 1
     approved: int = 0
     etag: str = field(default="", compare=False)

@@ -62,33 +62,6 @@ function line(text, kind) {
   return made;
 }
 
-// The FHIR base, looked at while it is being typed in.
-const base = document.querySelector("[data-base-check]");
-if (base) {
-  const place = document.querySelector("[data-base-verdict]");
-  let round = 0;
-  const look = async () => {
-    const mine = ++round;
-    if (!base.value.trim()) { place.replaceChildren(); return; }
-    place.replaceChildren(Object.assign(line("\u2026"), { className: "busy" }));
-    const kind = document.querySelector("input[name=kind]:checked")?.value ?? "fhir";
-    const { ok, document: report } = await ask(base.dataset.baseCheck, { fhir_base: base.value, kind });
-    if (mine !== round) return;
-    if (!ok) { place.replaceChildren(line(report.title, "failed")); return; }
-    const lines = report.findings.map((finding) => line(finding.text, finding.verdict));
-    if (report.suggestion) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "button small";
-      button.textContent = `\u2192 ${report.suggestion}`;
-      button.addEventListener("click", () => { base.value = report.suggestion; look(); });
-      lines.push(button);
-    }
-    place.replaceChildren(...lines);
-  };
-  base.addEventListener("change", look);
-}
-
 // Checks side by side, each shown as it ends.
 const list = document.querySelector("[data-words]");
 if (list) {
