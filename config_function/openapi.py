@@ -186,6 +186,12 @@ def _schemas() -> dict[str, Schema]:
     }
 
 
+_RECORD = (
+    "name", "about", "purpose", "launch_url", "client_id", "redirect_uri", "jwks_url", "scopes", "context",
+    "window",
+)  # fmt: skip
+
+
 def _answers() -> dict[str, Schema]:
     text_list: Schema = {"type": "array", "items": _TEXT}
     revision: dict[str, Schema] = {
@@ -217,9 +223,8 @@ def _answers() -> dict[str, Schema]:
         "ConnectionList": _object({"connections": _list("Connection")}),
         "Record": _object(
             {
-                **dict.fromkeys(
-                    ("name", "purpose", "launch_url", "client_id", "redirect_uri", "context", "window"), _TEXT
-                ),
+                **dict.fromkeys(_RECORD, _TEXT),
+                "apis": text_list,
                 "mnemonics": {"type": "object", "additionalProperties": _TEXT},
             }
         ),

@@ -1,14 +1,34 @@
 // Small comforts of the portal's pages; everything works without them.
 
+const status = document.querySelector("[data-copy-status]");
+let said;
+function say(text) {
+  status.textContent = text;
+  clearTimeout(said);
+  said = setTimeout(() => { status.textContent = ""; }, 4000);
+}
+
+// Where the clipboard is not available (no permission, no https), the text is selected instead.
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
-  const label = button.textContent;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = "\u2713";
-    setTimeout(() => { button.textContent = label; }, 1500);
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      say(status.dataset.copied);
+    } catch {
+      getSelection().selectAllChildren(button.previousElementSibling);
+      say(status.dataset.selected);
+    }
   });
 }
+
+// On paper nothing can be unfolded.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  for (const one of folded) one.open = true;
+});
+addEventListener("afterprint", () => { for (const one of folded) one.open = false; });
 
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;

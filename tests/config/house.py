@@ -364,7 +364,7 @@ class Browser:
 
 def forget_rooms() -> None:
     """What the blueprint built from the services is built anew at the next request."""
-    for built in ("_portal", "_pages", "_editing", "_shell", "_approval", "_api"):
+    for built in ("_portal", "_pages", "_editing", "_guide", "_shell", "_approval", "_api"):
         getattr(blueprint, built).cache_clear()
 
 
