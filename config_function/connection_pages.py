@@ -8,7 +8,6 @@ from config_function.desk import Desk
 from config_function.field_rules import RULES, Rule
 from config_function.fields import differences, get
 from config_function.forms import shown
-from config_function.names import Names
 from config_function.records import records, registration
 from config_function.shell import Shell
 from shared.connection import Approved, Revision
@@ -72,22 +71,6 @@ class ConnectionPages:
             records(self._desk.addresses, Approved(view.connection, view.approved)) if view.approved else ()
         )
         return self._shell.page("records", request, caller, **self._shell.facts(caller, view), rows=rows)
-
-    def checks(self, request: Request, caller: Caller) -> Response:
-        """Tries the connection out."""
-        view = self._shell.load(request, caller)
-        names = Names(self._desk.people, caller.tenant)
-        asked, person = request.form.get("probe", ""), request.form.get("person", "")
-        verdict = self._desk.checks.run(caller, view, asked, person) if request.method == "POST" else None
-        return self._shell.page(
-            "checks",
-            request,
-            caller,
-            **self._shell.facts(caller, view, names),
-            planned=self._desk.checks.plan(view),
-            asked=(asked, person),
-            verdict=verdict,
-        )
 
     def history(self, request: Request, caller: Caller) -> Response:
         """Revisions, changes and recent launches."""

@@ -30,6 +30,7 @@ def table_messages() -> Iterator[str]:
     """The sentences of the tables, which stand there without a mark of their own."""
     from config_function.beginning import ENVIRONMENTS, REGIONS
     from config_function.checks import PROBES
+    from config_function.checks.waiting import LINES
     from config_function.field_rules import RULES
     from config_function.kinds import KINDS
     from shared.reasons import REASONS
@@ -41,6 +42,7 @@ def table_messages() -> Iterator[str]:
     for kind in KINDS.values():
         yield from (kind.label, kind.registry)
     yield from (probe.label for probe in PROBES)
+    yield from (line.name for line in LINES)
     yield from (label for _, label in ENVIRONMENTS)
     yield from REGIONS.values()
 

@@ -68,35 +68,3 @@ if (base) {
   };
   base.addEventListener("change", look);
 }
-
-// Checks side by side, each shown as it ends.
-const list = document.querySelector("[data-words]");
-if (list) {
-  const words = JSON.parse(list.dataset.words);
-  const run = async (row) => {
-    const badge = row.querySelector("[data-verdict]");
-    const said = row.querySelector("[data-said]");
-    badge.replaceChildren(Object.assign(document.createElement("span"), { className: "busy" }));
-    const { ok, document: verdict } = await ask(row.dataset.check, row.dataset.person ? { person: row.dataset.person } : {});
-    const mark = document.createElement("span");
-    mark.className = `badge ${ok ? verdict.verdict : "failed"}`;
-    mark.textContent = ok ? words[verdict.verdict] : verdict.title;
-    badge.replaceChildren(mark);
-    if (!ok) { said.replaceChildren(line(verdict.detail)); return; }
-    const lines = [line(verdict.tried, "quiet"), line(verdict.found)];
-    if (verdict.remedy) lines.push(line(verdict.remedy));
-    if (verdict.commands.length) {
-      lines.push(Object.assign(document.createElement("pre"), { textContent: verdict.commands.join("\n") }));
-    }
-    said.replaceChildren(...lines);
-  };
-  const rows = [...list.querySelectorAll("[data-check]")];
-  for (const row of rows) {
-    row.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); run(row); });
-  }
-  const all = document.querySelector("[data-check-all]");
-  if (all) {
-    all.hidden = false;
-    all.addEventListener("click", () => rows.forEach(run));
-  }
-}
