@@ -1,7 +1,6 @@
 """The simulated Graph: licences of accounts."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
