@@ -116,6 +116,7 @@ class Microsoft:
     prompts: list[str | None] = field(default_factory=list)
     callers: dict[str, ApiCaller] = field(default_factory=dict)
     down: bool = False
+    searched: list[str] = field(default_factory=list)
     refusals: dict[str, Exception] = field(default_factory=dict)
     plans: list[ServicePlan] = field(
         default_factory=lambda: [ServicePlan(next(iter(TEAMS_PLANS)), "Success")]
@@ -151,6 +152,7 @@ class Microsoft:
         return Somebody(oid, name, f"{name.split()[-1].lower()}@sierra.example") if name else None
 
     def search(self, tenant: str, text: str, limit: int = 20) -> list[Somebody]:
+        self.searched.append(text)
         found = [oid for oid, name in NAMES.items() if name.lower().startswith(text.lower())]
         return [somebody for oid in found if (somebody := self.get(tenant, oid))]
 

@@ -188,6 +188,7 @@ def test_a_reader_gets_no_search_and_names_nobody(house: House, admin: Browser) 
     shown = reader.get(f"{page}?q=Dr.").text
     assert 'role="search"' not in shown
     assert "Dr. Elena Vidal" not in shown
+    assert house.microsoft.searched == []
     assert reader.get(f"{page}?person={CLINICIAN}").status == 403
     assert admin.get(f"{page}?person=nobody").status == 422
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from sandbox.ehr.hospital import EPIC
 from sandbox.microsoft365.cast import MARISOL, VIDAL, VISITS_2
@@ -79,8 +79,13 @@ def test_a_clinician_should_be_found_while_typing_and_tried(
 
 
 def test_no_more_than_six_checks_should_run_at_once(connection: str, admin: Person) -> None:
-    page, waiting = admin.page, []
-    page.route("**/checks/*", waiting.append)
+    page = admin.page
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/checks/*", hold)
     page.goto(f"{connection}/checks")
     expect(page.locator("li[aria-busy]")).to_have_count(6)
     expect(page.locator("[data-sum]")).to_have_text("Checks are running.")
