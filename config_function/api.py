@@ -93,6 +93,17 @@ class Api:
         listed = {"revision": view.latest.number, "registration": documents(rows)}
         return _named(request, {"connection": view.connection.id, **listed}, "registration")
 
+    def checks(self, request: Request) -> Response:
+        """What can be checked, for a monitor that runs each check by itself."""
+        view = self._view(request, self._caller(request))
+        translate = self._desk.pages.translate(request)
+        planned = [
+            {"probe": one.probe.name, "person": one.person, "label": translate(one.probe.label)}
+            for one in self._desk.checks.plan(view)
+        ]
+        listed = {"revision": view.latest.number, "checks": planned}
+        return json_response({"connection": view.connection.id, **listed})
+
     def check(self, request: Request) -> Response:
         """One probe's verdict."""
         caller = self._caller(request, reading=True)

@@ -6,6 +6,7 @@ import azure.functions as func
 
 from config_function.api import Api
 from config_function.approval import Approval
+from config_function.check_pages import CheckPages
 from config_function.connection_pages import ConnectionPages
 from config_function.desk import desk
 from config_function.edit_pages import EditPages
@@ -29,6 +30,11 @@ def _portal() -> Portal:
 @functools.cache
 def _pages() -> ConnectionPages:
     return ConnectionPages(desk(services()))
+
+
+@functools.cache
+def _checking() -> CheckPages:
+    return CheckPages(desk(services()))
 
 
 @functools.cache
@@ -236,7 +242,7 @@ def config_records(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route(_ONE + "/checks", methods=["GET", "POST"])
 def config_checks(req: func.HttpRequest) -> func.HttpResponse:
     """Tries the connection out."""
-    return _member(req, _pages().checks)
+    return _member(req, _checking().checks)
 
 
 @bp.function_name("config_history")
@@ -307,6 +313,13 @@ def api_records(req: func.HttpRequest) -> func.HttpResponse:
 def api_registration(req: func.HttpRequest) -> func.HttpResponse:
     """What to register in the EHR."""
     return _json(req, _api().registration)
+
+
+@bp.function_name("api_checks")
+@bp.route(_API + "/{connection}/checks", methods=["GET"])
+def api_checks(req: func.HttpRequest) -> func.HttpResponse:
+    """What can be checked."""
+    return _json(req, _api().checks)
 
 
 @bp.function_name("api_check")

@@ -8,7 +8,6 @@ from config_function.desk import Desk
 from config_function.field_rules import RULES, Rule
 from config_function.fields import differences, get
 from config_function.forms import shown
-from config_function.names import Names
 from config_function.records import Record, changed_records, records, registration
 from config_function.shell import Shell
 from config_function.wording import WITHOUT_CONTEXT, WORDING
@@ -90,22 +89,6 @@ class ConnectionPages:
         serving = Approved(view.connection, view.approved)
         changing = changed_records(self._desk.addresses, serving, view.latest)
         return records(self._desk.addresses, serving), changing
-
-    def checks(self, request: Request, caller: Caller) -> Response:
-        """Tries the connection out."""
-        view = self._shell.load(request, caller)
-        names = Names(self._desk.people, caller.tenant)
-        asked, person = request.form.get("probe", ""), request.form.get("person", "")
-        verdict = self._desk.checks.run(caller, view, asked, person) if request.method == "POST" else None
-        return self._shell.page(
-            "checks",
-            request,
-            caller,
-            **self._shell.facts(caller, view, names),
-            planned=self._desk.checks.plan(view),
-            asked=(asked, person),
-            verdict=verdict,
-        )
 
     def history(self, request: Request, caller: Caller) -> Response:
         """Revisions, changes and recent launches."""

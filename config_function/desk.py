@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from config_function.approval import Approval
 from config_function.bases import Bases
 from config_function.checks import Checks
+from config_function.checks.clocks import ClockProbe
+from config_function.checks.ehr import EhrProbes
+from config_function.checks.microsoft import MicrosoftProbes
+from config_function.checks.ours import OwnProbes
+from config_function.checks.waiting import WaitingProbes
 from config_function.connections import Connections
 from config_function.records import Addresses
 from config_function.signin import SignIn
@@ -53,15 +58,6 @@ def desk(services: Services) -> Desk:
         clock=services.clock,
         entropy=services.entropy,
     )
-    checks = Checks(
-        settings=settings,
-        addresses=addresses,
-        outbound=services.outbound,
-        discovery=services.discovery,
-        tokens=services.tokens,
-        entra=services.entra,
-        meetings=services.meetings,
-    )
     return Desk(
         settings=settings,
         clock=services.clock,
@@ -75,5 +71,16 @@ def desk(services: Services) -> Desk:
         bases=bases,
         connections=connections,
         approval=Approval(settings, services.pages, services.flow, connections),
-        checks=checks,
+        checks=_checks(services, addresses),
+    )
+
+
+def _checks(services: Services, addresses: Addresses) -> Checks:
+    settings, clock, outbound = services.settings, services.clock, services.outbound
+    return Checks(
+        EhrProbes(services.discovery, services.tokens),
+        MicrosoftProbes(settings.client_id, services.entra, services.meetings, services.licences),
+        OwnProbes(addresses, outbound, clock, services.entropy),
+        WaitingProbes(services.stores, clock),
+        ClockProbe(outbound, services.discovery, settings.login_url),
     )

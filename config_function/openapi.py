@@ -66,6 +66,7 @@ OPERATIONS = (
     Operation("get", f"{_ONE}/registration", "getRegistration",
               "What to register in the EHR", "RegistrationSheet", query=_FILE,
               refused=(401, 403, 404, 422)),
+    Operation("get", f"{_ONE}/checks", "listChecks", "What can be checked, one by one", "Checks"),
     Operation("post", f"{_ONE}/checks/{{probe}}", "runCheck", "Try one thing for real", "Verdict", "Check",
               refused=(400, 401, 403, 404, 413, 415, 422)),
     Operation("post", "/config/api/bases", "inspectBase", "Look at a FHIR base", "BaseReport", "Base",
@@ -249,6 +250,8 @@ def _answers() -> dict[str, Schema]:
             }
         ),
         "RegistrationSheet": _object({**sheet, "registration": _list("Registration")}),
+        "PlannedCheck": _texts("probe", "person", "label"),
+        "Checks": _object({**sheet, "checks": _list("PlannedCheck")}),
         "Verdict": _object(verdict),
         "BaseReport": _object(
             {

@@ -30,6 +30,7 @@ def table_messages() -> Iterator[str]:
     """The sentences of the tables, which stand there without a mark of their own."""
     from config_function.beginning import ENVIRONMENTS, REGIONS
     from config_function.checks import PROBES
+    from config_function.checks.waiting import LINES
     from config_function.field_rules import RULES
     from config_function.guide import sentences as sentences_of_the_guide
     from config_function.kinds import KINDS
@@ -50,6 +51,7 @@ def table_messages() -> Iterator[str]:
         yield from words.sentences()
     yield from (*AUDIENCES.values(), *WITHOUT_CONTEXT.values())
     yield from sentences_of_the_guide()
+    yield from (line.name for line in LINES)
     yield from (label for _, label in ENVIRONMENTS)
     yield from REGIONS.values()
 

@@ -139,6 +139,7 @@ GRANTED = frozenset(
         "OnlineMeetingArtifact.Read.All",
         "VirtualAppointment.Read.All",
         "User.ReadBasic.All",
+        "LicenseAssignment.Read.All",
     }
 )
 

@@ -10,6 +10,8 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -21,6 +23,8 @@ from shared.clock import SystemEntropy
 from shared.connection import Approved, Connection, Revision
 from shared.entra import Account, ApiCaller, SignIn
 from shared.errors import AddressRefused, Refusal, StatusRefused, Unreachable
+from shared.graph.licences import TEAMS_PLANS, ServicePlan
+from shared.graph.meetings import OnlineMeeting
 from shared.graph.people import Somebody
 from shared.graph.service import GraphRefused
 from shared.launch import Finished
@@ -54,10 +58,17 @@ ROLES = {ADMIN: frozenset({"Connector.Admin"}), READER: frozenset({"Connector.Re
 
 @dataclass
 class Ehr:
-    """What the hospital's FHIR server says, by address; a missing address does not answer."""
+    """What the hospital's FHIR server says, by address; a missing address does not answer.
 
+    ``ahead``: by how many seconds a host's clock is ahead of ours, None where it sends no date.
+    """
+
+    clock: FakeClock = field(default_factory=FakeClock)
     pages: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    ahead: dict[str, int | None] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    inside: set[str] = field(default_factory=lambda: {"10.0.0.8", "inside.sierra.example"})
 
     def serve(self, base: str, version: str = "4.0.1", host: str = "") -> None:
         auth = host or f"https://{urlsplit(base).netloc}/oauth2"
@@ -70,17 +81,27 @@ class Ehr:
             "capabilities": ["launch-ehr", "permission-v2"],
         }
 
-    def send(self, method: str, url: str, **_: Any) -> Answer:
+    def send(self, method: str, url: str, **sent: Any) -> Answer:
         self.asked.append(url)
         host = urlsplit(url).hostname or ""
-        if host in ("10.0.0.8", "inside.sierra.example"):
+        if host in self.inside:
             raise AddressRefused(host)
+        if "validationToken" in (sent.get("query") or {}) and url in self.pages:
+            return self.pages[url](sent["query"]["validationToken"])  # type: ignore[no-any-return]
         found = self.pages.get(url)
         if found is None and not any(urlsplit(known).netloc == urlsplit(url).netloc for known in self.pages):
             raise Unreachable("ehr")
+        headers, now = {**self.headers, **self._dated(host)}, self.clock.now()
         if found is None:
-            return Answer(404, {}, b"")
-        return Answer(200, {}, found if isinstance(found, bytes) else json.dumps(found).encode())
+            return Answer(404, headers, b"", now)
+        return Answer(200, headers, found if isinstance(found, bytes) else json.dumps(found).encode(), now)
+
+    def _dated(self, host: str) -> dict[str, str]:
+        ahead = self.ahead.get(host, 0)
+        if ahead is None:
+            return {}
+        moment: datetime = self.clock.now() + timedelta(seconds=ahead)
+        return {"date": format_datetime(moment, usegmt=True)}
 
 
 @dataclass
@@ -95,6 +116,12 @@ class Microsoft:
     prompts: list[str | None] = field(default_factory=list)
     callers: dict[str, ApiCaller] = field(default_factory=dict)
     down: bool = False
+    searched: list[str] = field(default_factory=list)
+    refusals: dict[str, Exception] = field(default_factory=dict)
+    plans: list[ServicePlan] = field(
+        default_factory=lambda: [ServicePlan(next(iter(TEAMS_PLANS)), "Success")]
+    )
+    browser_link: str | None = "https://visit.teams.microsoft.com/v"
 
     def begin(self, tenant: str | None, redirect_uri: str, *, prompt: str | None = None) -> SignIn:
         self.prompts.append(prompt)
@@ -125,12 +152,28 @@ class Microsoft:
         return Somebody(oid, name, f"{name.split()[-1].lower()}@sierra.example") if name else None
 
     def search(self, tenant: str, text: str, limit: int = 20) -> list[Somebody]:
+        self.searched.append(text)
         found = [oid for oid, name in NAMES.items() if name.lower().startswith(text.lower())]
         return [somebody for oid in found if (somebody := self.get(tenant, oid))]
 
-    def create_or_get(self, tenant: str, organizer: str, external_id: str) -> None:
+    def create_or_get(self, tenant: str, organizer: str, external_id: str) -> OnlineMeeting:
+        self._refuse("create_or_get")
         if organizer == ADMIN:
             raise GraphRefused(403, "Forbidden", "No application access policy found for this app")
+        return OnlineMeeting(f"meeting of {organizer}", "https://teams.microsoft.com/m", False, {})
+
+    def virtual_join_url(self, tenant: str, organizer: str, meeting_id: str) -> str | None:
+        self._refuse("virtual_join_url")
+        assert meeting_id == f"meeting of {organizer}"
+        return self.browser_link
+
+    def service_plans(self, tenant: str, oid: str) -> list[ServicePlan]:
+        self._refuse("service_plans")
+        return self.plans
+
+    def _refuse(self, operation: str) -> None:
+        if operation in self.refusals:
+            raise self.refusals[operation]
 
 
 @dataclass
@@ -194,7 +237,7 @@ class House:
         self.settings = replace(settings, tenants=frozenset({self.tenant}))
         self.clock = clock
         self.stores = stores
-        self.ehr = Ehr()
+        self.ehr = Ehr(clock)
         self.microsoft = Microsoft(self.tenant)
         self.flow = Flow()
         self.secrets = MemorySecrets()
@@ -219,6 +262,7 @@ class House:
             entra=self.microsoft,
             meetings=self.microsoft,
             people=self.microsoft,
+            licences=self.microsoft,
         )
 
     def browser(self, person: str = "") -> "Browser":
@@ -228,11 +272,15 @@ class House:
             browser.sign_in(self, person)
         return browser
 
-    def serve_own_keys(self) -> None:
-        """Makes the portal's key set answer where the EHR would fetch it."""
+    def serve_outside(self) -> None:
+        """Makes our own addresses and Microsoft's login answer to those outside."""
+        server, kind = self.settings.server_url, {"content-type": "text/plain; charset=utf-8"}
         for connection in self.connections():
-            url = f"{self.settings.server_url}/config/jwks/{connection.id}"
-            self.ehr.pages[url] = self.services.keys.jwks()
+            self.ehr.pages[f"{server}/config/jwks/{connection.id}"] = self.services.keys.jwks()
+        for name in ("notifications", "lifecycle"):
+            self.ehr.pages[f"{server}/attendance/{name}"] = lambda token: Answer(200, kind, token.encode())
+        login = f"{self.settings.login_url}/{self.tenant}/v2.0/.well-known/openid-configuration"
+        self.ehr.pages[login] = {}
 
     def connections(self) -> Iterator[Connection]:
         for store in self.stores.all():
@@ -364,8 +412,9 @@ class Browser:
 
 def forget_rooms() -> None:
     """What the blueprint built from the services is built anew at the next request."""
-    for built in ("_portal", "_pages", "_editing", "_guide", "_shell", "_approval", "_api"):
-        getattr(blueprint, built).cache_clear()
+    for built in vars(blueprint).values():
+        if hasattr(built, "cache_clear"):
+            built.cache_clear()
 
 
 def routes() -> list[tuple[str, str, Any]]:

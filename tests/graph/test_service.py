@@ -4,6 +4,7 @@ from typing import Any, cast
 import pytest
 
 from shared.errors import AnswerRefused, Unreachable
+from shared.graph.licences import TEAMS_PLANS, Licences, ServicePlan
 from shared.graph.people import People
 from shared.graph.service import Graph, GraphRefused
 from shared.settings import Settings
@@ -95,3 +96,21 @@ def test_a_search_cannot_leave_its_quotes(graph: Graph, fake: FakeGraph) -> None
     People(graph).search(TENANT, "x') or accountEnabled eq true or startswith(mail,'")
     assert fake.sent[0].query["$filter"].count("'") % 2 == 0
     assert "x'') or" in fake.sent[0].query["$filter"]
+
+
+LICENCES = ("GET", f"/v1.0/users/{ELENA}/licenseDetails")
+
+
+def test_every_service_of_every_licence_is_read(graph: Graph, fake: FakeGraph) -> None:
+    plan = {"servicePlanId": "57FF2DA0-773E-42DF-B2AF-FFB7A2317929", "provisioningStatus": "Disabled"}
+    fake.answers[LICENCES] = [
+        answer(200, {"value": [{"servicePlans": [plan, {}]}, {"servicePlans": None}, "x"]})
+    ]
+    found = Licences(graph).service_plans(TENANT, ELENA)
+    assert found == [ServicePlan(next(iter(TEAMS_PLANS)), "Disabled"), ServicePlan("", "")]
+
+
+def test_licences_that_are_no_list_are_refused(graph: Graph, fake: FakeGraph) -> None:
+    fake.answers[LICENCES] = [answer(200, {"value": {}})]
+    with pytest.raises(AnswerRefused):
+        Licences(graph).service_plans(TENANT, ELENA)

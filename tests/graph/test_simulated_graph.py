@@ -21,6 +21,7 @@ from shared.connection import Approved, Connection, Policy, Revision
 from shared.context import ContextSeal, VisitContext
 from shared.entra import Account, Entra
 from shared.errors import OutsideError, Refusal, StatusRefused
+from shared.graph.licences import TEAMS_PLANS, Licences
 from shared.graph.meetings import OnlineMeetings
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.people import People, Somebody
@@ -506,3 +507,8 @@ def test_people_are_found_by_what_they_are_called(house: House) -> None:
     assert people.search(TENANT, "O'Hara or 1 eq 1") == []
     assert people.search(TENANT, "  ") == []
     assert people.get(TENANT, "11111111-aaaa-4aaa-8aaa-00000000ffff") is None
+
+
+def test_a_licence_for_teams_is_found(house: House) -> None:
+    plans = Licences(house.graph).service_plans(TENANT, ELENA)
+    assert [plan.state for plan in plans if plan.id in TEAMS_PLANS] == ["Success"]
