@@ -26,7 +26,8 @@ from shared.errors import (
 )
 from shared.graph.meetings import OnlineMeetings
 from shared.graph.service import GraphRefused
-from shared.outbound import Outbound
+from shared.outbound import Answer, Outbound
+from shared.reasons import REASONS
 from shared.settings import Settings
 from shared.smart.discovery import Discovery
 from shared.smart.token import Tokens
@@ -38,6 +39,7 @@ type Outcome = Literal["ok", "warning", "failed", "skipped"]
 RESERVED_ID = "antesala-check"
 POLICY_NAME = "Antesala"
 NOTHING = Text("Nothing")
+KEYS_MISSING = REASONS["keys-missing"]
 MOVED = Text("It names other hosts than were approved.")
 
 
@@ -172,6 +174,8 @@ class Checks:
             keys = answer.json().get("keys") if answer.status == 200 else None
         except (OutsideError, AttributeError) as error:
             return Verdict("jwks", "failed", tried, _said(error), remedy)
+        if answer.status == KEYS_MISSING.status and _code(answer) == KEYS_MISSING.code:
+            return Verdict("jwks", "failed", tried, Text(KEYS_MISSING.title), Text(KEYS_MISSING.staff))
         if not isinstance(keys, list) or not keys:
             empty = Text("It answered %(status)s without keys.", status=answer.status)
             return Verdict("jwks", "failed", tried, empty, remedy)
@@ -191,7 +195,8 @@ class Checks:
             )
             if revision.endpoints.token:
                 self._discovery.pinned(found, revision.endpoints)
-            self._tokens.backend(found, revision.backend, backend_scope(revision.writeback))
+            scope = backend_scope(revision.writeback)
+            self._tokens.backend(found, revision.backend, scope, tenant=connection.tenant)
         except StatusRefused as refused:
             remedy = Text(
                 "Compare client ID, JWKS URL, algorithm and scopes with the registration sheet. Changed app "
@@ -258,7 +263,18 @@ def policy_commands(client_id: str, organizer: str) -> tuple[str, ...]:
     )
 
 
+def _code(answer: Answer) -> str:
+    """The reason code of a problem of ours."""
+    try:
+        document = answer.json()
+    except AnswerRefused:
+        return ""
+    return str(document.get("code", "")) if isinstance(document, dict) else ""
+
+
 def _said(error: Exception) -> Text:
+    if isinstance(error, Refusal) and error.reason == KEYS_MISSING:
+        return Text(KEYS_MISSING.title)
     if isinstance(error, Refusal) and error.reason.code == "endpoint-changed":
         return MOVED
     if isinstance(error, StatusRefused):
@@ -274,6 +290,8 @@ def _said(error: Exception) -> Text:
 
 
 def _remedy_outside(error: Exception) -> Text:
+    if isinstance(error, Refusal) and error.reason == KEYS_MISSING:
+        return Text(KEYS_MISSING.staff)
     if isinstance(error, OutsideError) and error.transient:
         return Text("Wait a minute and try again; then ask the team that runs the other system.")
     return Text("Ask the EHR team; the connection's FHIR base and its own settings do not fit together.")

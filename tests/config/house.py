@@ -4,12 +4,14 @@
 does, and says which page its requests come from.
 """
 
+import copy
 import json
 import re
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -17,12 +19,14 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import azure.functions as func
 
 from config_function import blueprint
+from sandbox.keys import signing_keys
 from shared.clock import SystemEntropy
 from shared.connection import Approved, Connection, Revision
 from shared.entra import Account, ApiCaller, SignIn
 from shared.errors import AddressRefused, Refusal, StatusRefused, Unreachable
 from shared.graph.people import Somebody
 from shared.graph.service import GraphRefused
+from shared.keys import SigningKeys, signing_keys_name
 from shared.launch import Finished
 from shared.outbound import Answer
 from shared.pages import Pages
@@ -80,6 +84,8 @@ class Ehr:
             raise Unreachable("ehr")
         if found is None:
             return Answer(404, {}, b"")
+        if isinstance(found, Answer):
+            return found
         return Answer(200, {}, found if isinstance(found, bytes) else json.dumps(found).encode())
 
 
@@ -198,9 +204,10 @@ class House:
         self.microsoft = Microsoft(self.tenant)
         self.flow = Flow()
         self.secrets = MemorySecrets()
+        self.vault = MemorySecrets()
+        self.vault.secrets[signing_keys_name()] = key_set("alone")
         self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/fhir"
         self.ehr.serve(self.base)
-        keys = SimpleNamespace(jwks=lambda: {"keys": [{"kty": "EC", "kid": "one"}]})
         sealer = Sealer([urlsafe_b64encode(b"k" * 24)], clock)
         self.services = SimpleNamespace(
             settings=self.settings,
@@ -208,12 +215,12 @@ class House:
             entropy=SystemEntropy(),
             secrets=self.secrets,
             sealer=sealer,
-            keys=keys,
+            keys=SigningKeys(self.vault, clock, self.settings.tenants),
             outbound=self.ehr,
             stores=stores,
             pages=Pages(),
             discovery=Discovery(self.ehr, clock),  # type: ignore[arg-type]
-            tokens=SimpleNamespace(backend=lambda *_: TokenAnswer("t")),
+            tokens=SimpleNamespace(backend=lambda *_, **__: TokenAnswer("t")),
             id_tokens=IdTokens(None, self.ehr, clock),  # type: ignore[arg-type]
             flow=self.flow,
             entra=self.microsoft,
@@ -228,11 +235,33 @@ class House:
             browser.sign_in(self, person)
         return browser
 
+    def neighbour(self) -> "House":
+        """A second organization of the same deployment: one app, storage, vault and EHR network for both.
+
+        Its people have the same object ids, so that nothing but the tenant can tell them apart.
+        """
+        other = copy.copy(self)
+        other.tenant = str(uuid.uuid4())
+        other.base = f"https://ehr-{uuid.uuid4().hex[:8]}.cascade.example/fhir"
+        self.ehr.serve(other.base)
+        for name, house in (("first", self), ("second", other)):
+            self.vault.secrets[signing_keys_name(house.tenant)] = key_set(name)
+        self.list_tenants(self.tenant, other.tenant)
+        other.settings = self.settings
+        return other
+
+    def list_tenants(self, *tenants: str) -> None:
+        """The operator lists these organizations and starts the app anew."""
+        self.settings = replace(self.settings, tenants=frozenset(tenants))
+        self.services.settings = self.settings
+        self.services.keys = SigningKeys(self.vault, self.clock, tenants)
+        forget_rooms()
+
     def serve_own_keys(self) -> None:
         """Makes the portal's key set answer where the EHR would fetch it."""
         for connection in self.connections():
             url = f"{self.settings.server_url}/config/jwks/{connection.id}"
-            self.ehr.pages[url] = self.services.keys.jwks()
+            self.ehr.pages[url] = self.services.keys.jwks(self.tenant)
 
     def connections(self) -> Iterator[Connection]:
         for store in self.stores.all():
@@ -272,6 +301,12 @@ class House:
         return browser.post(f"/config/connections/{connection}/approve", {"number": number})
 
 
+@cache
+def key_set(name: str) -> str:
+    """Signing keys; the same name, the same keys: making them takes a tenth of a second."""
+    return signing_keys()
+
+
 SETTINGS: dict[str, dict[str, str]] = {
     "ehr": {
         "provider_client_id": "provider-1",
@@ -303,7 +338,7 @@ class Browser:
         self.site = {"origin": PUBLIC, "sec-fetch-site": "same-origin"}
 
     def sign_in(self, house: House, person: str) -> Page:
-        house.microsoft.person = person
+        house.microsoft.tenant, house.microsoft.person = house.tenant, person
         self.get("/config/signin")
         state = next(name for name in self.cookies if name.startswith("__Host-portal-signin-"))
         return self.get(f"/config/signin/callback?code=good&state={state.rpartition('-')[2]}")

@@ -67,7 +67,7 @@ def test_keys_that_the_ehr_cannot_fetch_are_noticed(house: House, admin: Browser
 def test_a_refused_backend_client_is_explained(house: House, admin: Browser) -> None:
     connection = house.in_service(admin)
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise StatusRefused(401, "invalid_client")
 
     house.services.tokens = SimpleNamespace(backend=refuse)
