@@ -18,14 +18,13 @@ from shared.web import Request, Response, redirect
 
 _STATE = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _AWAY = Text("Microsoft 365 does not answer at the moment. Please try again in a few minutes.")
-_DECLINED = Text("The permissions were declined. Nothing was changed; you can start again at any time.")
 _NOT_GIVEN = Text(
-    "Consent was not given. It takes an account that may consent for the whole organization, for example a "
-    "Global Administrator. Ask such a person to open this page."
+    "Consent was declined, or the account may not give it for the whole organization. It takes, for example, "
+    "a Global Administrator. Ask such a person to open this page."
 )
 _OTHER = Text("Microsoft 365 reported an error, and the permissions were not given. Please start again.")
 ERRORS: Mapping[str, Text] = {
-    "access_denied": _DECLINED,
+    "access_denied": _NOT_GIVEN,
     "consent_required": _NOT_GIVEN,
     "interaction_required": _NOT_GIVEN,
     "unauthorized_client": Text(
