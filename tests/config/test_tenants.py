@@ -98,6 +98,39 @@ def test_calls_on_a_neighbours_connection_are_those_on_none(
         assert ask(owner, theirs).status != 404, (method, tail)
 
 
+class _Spied:
+    """A room of the store that notes what is asked of it."""
+
+    def __init__(self, rows: Any, asked: list[str]) -> None:
+        self._rows, self._asked = rows, asked
+
+    def __getattr__(self, name: str) -> Any:
+        self._asked.append(name)
+        return getattr(self._rows, name)
+
+
+def test_no_more_is_read_for_a_neighbours_connection_than_for_none(
+    house: House, other: House, theirs: str
+) -> None:
+    """Else the time that an answer takes would tell them apart."""
+    asked: list[str] = []
+    stores = house.stores
+
+    def of(connection: str) -> Any:
+        return SimpleNamespace(connections=_Spied(stores.of(connection).connections, asked))
+
+    stranger, owner = other.browser(ADMIN), house.browser(ADMIN)
+    house.services.stores = SimpleNamespace(of=of, all=stores.all)
+    house.list_tenants(house.tenant, other.tenant)
+    reads = {}
+    for who, connection in ((stranger, theirs), (stranger, NOBODYS), (owner, theirs)):
+        asked.clear()
+        who.get(f"/config/connections/{connection}/registration")
+        reads[who, connection] = list(asked)
+    assert reads[stranger, theirs] == reads[stranger, NOBODYS] == ["get"]
+    assert len(reads[owner, theirs]) > 1
+
+
 def test_lists_hold_ones_own_and_nothing_else(house: House, other: House, theirs: str) -> None:
     mine = other.begun(other.browser(ADMIN))
     for house_, own, foreign in ((house, theirs, mine), (other, mine, theirs)):
