@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from config_function import fields
-from config_function.access import Caller, View, caller_of, is_approver
+from config_function.access import Caller, View, caller_of, may_edit
 from config_function.beginning import COPY, ENVIRONMENTS, MEMBERS, new_connection
 from config_function.connections import version_of
 from config_function.desk import Desk
@@ -24,6 +24,8 @@ from shared.texts import Text
 from shared.web import Request, Response, json_response
 
 PEOPLE_FOUND = 10
+# The delegated scope under which a person's token may read and nothing else.
+READ_SCOPE = "Connector.Read"
 
 
 class Api:
@@ -138,7 +140,7 @@ class Api:
         """People of the caller's own directory whose name begins with the text; nothing of it is kept."""
         caller = self._caller(request)
         connections = self._desk.connections.all(caller)
-        if caller.program or not (caller.admin or any(is_approver(caller, view) for view in connections)):
+        if caller.program or not (caller.admin or any(may_edit(caller, view) for view in connections)):
             raise Refusal("not-allowed")
         text = request.query.get("q", "").strip()
         if not 2 <= len(text) <= 64:
@@ -173,6 +175,8 @@ class Api:
         )
         if caller.program and not (reading and (caller.admin or caller.reader)):
             raise Refusal("not-allowed", "program")
+        if not caller.program and not reading and found.scopes <= {READ_SCOPE}:
+            raise Refusal("not-allowed", "scope")
         return caller
 
 

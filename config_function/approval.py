@@ -59,7 +59,8 @@ class Approval:
 
 
 def _need_own_staff_sign_in(finished: Finished, caller: Caller) -> None:
-    if finished.purpose != "approval" or finished.extra.get("oid") != caller.oid:
+    began = (finished.extra.get("tenant"), finished.extra.get("oid"))
+    if finished.purpose != "approval" or began != (caller.tenant, caller.oid):
         raise Refusal("proof-missing", "another person began this sign-in")
     if finished.identity is None or not finished.identity.user_type:
         raise Refusal("identity-missing")

@@ -133,6 +133,27 @@ def config_signed_out(req: func.HttpRequest) -> func.HttpResponse:
     return _page(req, _portal().signed_out)
 
 
+@bp.function_name("config_organization")
+@bp.route("config/organization", methods=["GET"])
+def config_organization(req: func.HttpRequest) -> func.HttpResponse:
+    """How an organization connects."""
+    return _page(req, _portal().organization)
+
+
+@bp.function_name("config_consent")
+@bp.route("config/organization/consent", methods=["GET"])
+def config_consent(req: func.HttpRequest) -> func.HttpResponse:
+    """To Microsoft 365's admin consent."""
+    return _page(req, _portal().consent)
+
+
+@bp.function_name("config_consented")
+@bp.route("config/organization/callback", methods=["GET"])
+def config_consented(req: func.HttpRequest) -> func.HttpResponse:
+    """Back from the admin consent."""
+    return _page(req, _portal().consented)
+
+
 @bp.function_name("config_language")
 @bp.route("config/language/{language}", methods=["GET"])
 def config_language(req: func.HttpRequest) -> func.HttpResponse:

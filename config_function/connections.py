@@ -28,6 +28,7 @@ from shared.connection import (
     Revision,
 )
 from shared.errors import FieldRefusal, OutsideError, Refusal
+from shared.keys import SigningKeys
 from shared.settings import Settings
 from shared.smart.discovery import Discovery
 from shared.smart.id_token import IdTokens
@@ -70,6 +71,7 @@ class Connections:
         id_tokens: IdTokens,
         bases: Bases,
         secrets: ClientSecrets,
+        keys: SigningKeys,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
@@ -79,6 +81,7 @@ class Connections:
         self._id_tokens = id_tokens
         self._bases = bases
         self._secrets = secrets
+        self._keys = keys
         self._clock = clock
         self._entropy = entropy
 
@@ -97,10 +100,23 @@ class Connections:
     def load(self, caller: Caller, connection_id: str) -> View:
         """One connection; Refusal not-found for an unknown one and for one of somebody else alike."""
         connection = self._rows(connection_id).get(connection_id)
-        view = self._view(connection) if connection is not None else None
+        # Looked at before anything else is read: time must not tell somebody else's from none either.
+        if connection is None or connection.tenant != caller.tenant:
+            raise Refusal("not-found")
+        view = self._view(connection)
         if view is None or not may_see(caller, view):
             raise Refusal("not-found")
         return view
+
+    def owner(self, connection_id: str) -> str | None:
+        """The tenant of a connection of an organization that is served here; None for any other."""
+        try:
+            connection = self._rows(connection_id).get(connection_id)
+        except Refusal:
+            return None
+        if connection is None or connection.tenant not in self._settings.tenants:
+            return None
+        return connection.tenant
 
     def revisions(self, caller: Caller, connection_id: str) -> tuple[View, list[Revision]]:
         """The connection with all its revisions, newest first."""
@@ -155,10 +171,15 @@ class Connections:
         return self.load(caller, connection_id)
 
     def submit(self, caller: Caller, connection_id: str, version: str) -> View:
-        """Asks the approver: everything must be decided, and the EHR's endpoints are read and recorded."""
+        """Asks the approver: everything must be decided, and the EHR's endpoints are read and recorded.
+
+        Refusal keys-missing where a client signs with keys that the organization does not have.
+        """
         view = self._for_change(caller, connection_id, version, may_edit)
         revisions.need_state(view.latest, ("draft", "rejected"))
         revisions.need_complete(view.latest)
+        for client in revisions.signing_clients(view.latest):
+            self._keys.current(view.connection.tenant, client.alg)
         found = self._endpoints(view)
         revision = replace(view.latest, endpoints=found, rejected_because="", proof=Proof())
         return self._advance(caller, view, replace(revision, state="submitted"), "submitted")

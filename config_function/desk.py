@@ -11,6 +11,7 @@ from config_function.checks.microsoft import MicrosoftProbes
 from config_function.checks.ours import OwnProbes
 from config_function.checks.waiting import WaitingProbes
 from config_function.connections import Connections
+from config_function.organization import Organization
 from config_function.records import Addresses
 from config_function.signin import SignIn
 from config_function.vault import ClientSecrets
@@ -37,6 +38,7 @@ class Desk:
     stores: Stores
     addresses: Addresses
     sign_in: SignIn
+    organization: Organization
     bases: Bases
     connections: Connections
     approval: Approval
@@ -55,6 +57,7 @@ def desk(services: Services) -> Desk:
         id_tokens=services.id_tokens,
         bases=bases,
         secrets=ClientSecrets(services.secrets, services.entropy),
+        keys=services.keys,
         clock=services.clock,
         entropy=services.entropy,
     )
@@ -68,6 +71,9 @@ def desk(services: Services) -> Desk:
         stores=services.stores,
         addresses=addresses,
         sign_in=SignIn(settings, services.entra, services.sealer, services.clock),
+        organization=Organization(
+            settings, services.pages, services.sealer, services.clock, services.entropy
+        ),
         bases=bases,
         connections=connections,
         approval=Approval(settings, services.pages, services.flow, connections),

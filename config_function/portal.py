@@ -8,6 +8,7 @@ from config_function.desk import Desk
 from config_function.field_rules import STEPS
 from config_function.kinds import KINDS
 from config_function.listing import pairs
+from config_function.owners import Owners
 from config_function.shell import Shell
 from config_function.signin import returning
 from shared.errors import FieldRefusal, Refusal
@@ -24,6 +25,7 @@ class Portal:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._shell = Shell(desk)
+        self._owners = Owners(desk.connections)
 
     def sign_in(self, request: Request) -> Response:
         """To Microsoft 365."""
@@ -46,9 +48,29 @@ class Portal:
         cookie = self._desk.pages.choose(request.route.get("language", ""))
         return redirect(returning(request)).with_cookies(cookie)
 
+    def organization(self, request: Request) -> Response:
+        """How an organization that is new here connects."""
+        return self._desk.organization.page(request)
+
+    def consent(self, request: Request) -> Response:
+        """To Microsoft 365's admin consent."""
+        return self._desk.organization.begin(request)
+
+    def consented(self, request: Request) -> Response:
+        """Back from it."""
+        return self._desk.organization.finish(request)
+
     def jwks(self, request: Request) -> Response:
-        """Our public keys, for the EHR's servers; the same for every connection (RFC 7517)."""
-        return json_response(self._desk.keys.jwks()).with_headers(Cache_Control=_JWKS_KEPT)
+        """Our public keys, for the EHR's servers (RFC 7517): those of the connection's organization.
+
+        A single organization has one set, whatever the address names.
+        """
+        tenants = self._desk.settings.tenants
+        if len(tenants) == 1:
+            (tenant,) = tenants
+        else:
+            tenant = self._owners.tenant(request.route.get("connection", ""))
+        return json_response(self._desk.keys.jwks(tenant)).with_headers(Cache_Control=_JWKS_KEPT)
 
     def asset(self, request: Request) -> Response:
         """A static file."""

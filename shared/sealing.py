@@ -27,6 +27,7 @@ from shared.errors import SealBroken, SealExpired
 LIFETIMES: Mapping[str, int] = {
     "flow": 600,
     "signin": 600,
+    "consent": 3_600,
     "handoff": 600,
     "pending": 600,
     "ticket": 3_600,

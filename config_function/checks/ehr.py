@@ -59,7 +59,8 @@ class EhrProbes:
         trial = Trial(trial.probe, Text("Asked the EHR for a token as %(client)s", client=client.client_id))
         try:
             found = endpoints_of(self._discovery, view, client.client_id)
-            self._tokens.backend(found, client, backend_scope(revision.writeback))
+            scope = backend_scope(revision.writeback)
+            self._tokens.backend(found, client, scope, tenant=view.connection.tenant)
         except AntesalaError as error:
             return trial.failed(said(error), _token_remedy(error))
         return trial.ok(Text("The EHR gave one."))
@@ -67,7 +68,7 @@ class EhrProbes:
 
 def _token_remedy(error: AntesalaError) -> Text:
     if isinstance(error, Refusal):
-        return MOVED_REMEDY
+        return MOVED_REMEDY if error.reason.code == "endpoint-changed" else Text(error.reason.staff)
     if isinstance(error, StatusRefused) and not error.transient:
         return Text(
             "Compare client ID, JWKS URL, algorithm and scopes with the registration sheet. Changed app "

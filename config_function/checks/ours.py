@@ -8,13 +8,15 @@ from config_function.access import View
 from config_function.checks.verdict import Trial, Verdict, said
 from config_function.records import Addresses
 from shared.clock import Clock, Entropy
-from shared.errors import AddressRefused, AntesalaError, OutsideError
+from shared.errors import AddressRefused, AnswerRefused, AntesalaError, OutsideError
 from shared.outbound import Answer, Outbound
+from shared.reasons import REASONS
 from shared.texts import Text
 
 SECONDS = 7.0
 # Graph holds slow endpoints back and then drops what it has for them (graph.md 3.4).
 SLOW_SECONDS = 3.0
+KEYS_MISSING = REASONS["keys-missing"]
 WEBHOOKS = ("notifications", "lifecycle")
 OPEN_UP = Text("Open this address to the EHR's servers: no sign-in, no firewall, a public certificate.")
 OPEN_TO_MICROSOFT = Text("Open this address to Microsoft 365: no sign-in, no firewall, a public certificate.")
@@ -38,6 +40,8 @@ class OwnProbes:
             document = answer.json() if answer.status == 200 else None
         except AntesalaError as error:
             return _unreached(trial, error, OPEN_UP)
+        if answer.status == KEYS_MISSING.status and _code(answer) == KEYS_MISSING.code:
+            return trial.failed(Text(KEYS_MISSING.title), Text(KEYS_MISSING.staff))
         keys = document.get("keys") if isinstance(document, dict) else None
         if not isinstance(keys, list) or not keys:
             empty = Text("It answered %(status)s without keys.", status=answer.status)
@@ -81,6 +85,15 @@ class OwnProbes:
             timeout=timeout,
             service="own-webhook",
         )
+
+
+def _code(answer: Answer) -> str:
+    """The reason code of a problem of ours."""
+    try:
+        document = answer.json()
+    except AnswerRefused:
+        return ""
+    return str(document.get("code", "")) if isinstance(document, dict) else ""
 
 
 def _gave_back(answer: Answer, token: str) -> bool:

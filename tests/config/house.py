@@ -4,6 +4,7 @@
 does, and says which page its requests come from.
 """
 
+import copy
 import json
 import re
 import uuid
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -19,6 +21,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import azure.functions as func
 
 from config_function import blueprint
+from sandbox.keys import signing_keys
 from shared.clock import SystemEntropy
 from shared.connection import Approved, Connection, Revision
 from shared.entra import Account, ApiCaller, SignIn
@@ -27,6 +30,7 @@ from shared.graph.licences import TEAMS_PLANS, ServicePlan
 from shared.graph.meetings import OnlineMeeting
 from shared.graph.people import Somebody
 from shared.graph.service import GraphRefused
+from shared.keys import SigningKeys, signing_keys_name
 from shared.launch import Finished
 from shared.outbound import Answer
 from shared.pages import Pages
@@ -94,6 +98,8 @@ class Ehr:
         headers, now = {**self.headers, **self._dated(host)}, self.clock.now()
         if found is None:
             return Answer(404, headers, b"", now)
+        if isinstance(found, Answer):
+            return found
         return Answer(200, headers, found if isinstance(found, bytes) else json.dumps(found).encode(), now)
 
     def _dated(self, host: str) -> dict[str, str]:
@@ -241,9 +247,10 @@ class House:
         self.microsoft = Microsoft(self.tenant)
         self.flow = Flow()
         self.secrets = MemorySecrets()
+        self.vault = MemorySecrets()
+        self.vault.secrets[signing_keys_name()] = key_set("alone")
         self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/fhir"
         self.ehr.serve(self.base)
-        keys = SimpleNamespace(jwks=lambda: {"keys": [{"kty": "EC", "kid": "one"}]})
         sealer = Sealer([urlsafe_b64encode(b"k" * 24)], clock)
         self.services = SimpleNamespace(
             settings=self.settings,
@@ -251,12 +258,12 @@ class House:
             entropy=SystemEntropy(),
             secrets=self.secrets,
             sealer=sealer,
-            keys=keys,
+            keys=SigningKeys(self.vault, clock, self.settings.tenants),
             outbound=self.ehr,
             stores=stores,
             pages=Pages(),
             discovery=Discovery(self.ehr, clock),  # type: ignore[arg-type]
-            tokens=SimpleNamespace(backend=lambda *_: TokenAnswer("t")),
+            tokens=SimpleNamespace(backend=lambda *_, **__: TokenAnswer("t")),
             id_tokens=IdTokens(None, self.ehr, clock),  # type: ignore[arg-type]
             flow=self.flow,
             entra=self.microsoft,
@@ -276,11 +283,33 @@ class House:
         """Makes our own addresses and Microsoft's login answer to those outside."""
         server, kind = self.settings.server_url, {"content-type": "text/plain; charset=utf-8"}
         for connection in self.connections():
-            self.ehr.pages[f"{server}/config/jwks/{connection.id}"] = self.services.keys.jwks()
+            self.ehr.pages[f"{server}/config/jwks/{connection.id}"] = self.services.keys.jwks(self.tenant)
         for name in ("notifications", "lifecycle"):
             self.ehr.pages[f"{server}/attendance/{name}"] = lambda token: Answer(200, kind, token.encode())
         login = f"{self.settings.login_url}/{self.tenant}/v2.0/.well-known/openid-configuration"
         self.ehr.pages[login] = {}
+
+    def neighbour(self) -> "House":
+        """A second organization of the same deployment: one app, storage, vault and EHR network for both.
+
+        Its people have the same object ids, so that nothing but the tenant can tell them apart.
+        """
+        other = copy.copy(self)
+        other.tenant = str(uuid.uuid4())
+        other.base = f"https://ehr-{uuid.uuid4().hex[:8]}.cascade.example/fhir"
+        self.ehr.serve(other.base)
+        for name, house in (("first", self), ("second", other)):
+            self.vault.secrets[signing_keys_name(house.tenant)] = key_set(name)
+        self.list_tenants(self.tenant, other.tenant)
+        other.settings = self.settings
+        return other
+
+    def list_tenants(self, *tenants: str) -> None:
+        """The operator lists these organizations and starts the app anew."""
+        self.settings = replace(self.settings, tenants=frozenset(tenants))
+        self.services.settings = self.settings
+        self.services.keys = SigningKeys(self.vault, self.clock, tenants)
+        forget_rooms()
 
     def connections(self) -> Iterator[Connection]:
         for store in self.stores.all():
@@ -320,6 +349,12 @@ class House:
         return browser.post(f"/config/connections/{connection}/approve", {"number": number})
 
 
+@cache
+def key_set(name: str) -> str:
+    """Signing keys; the same name, the same keys: making them takes a tenth of a second."""
+    return signing_keys()
+
+
 SETTINGS: dict[str, dict[str, str]] = {
     "ehr": {
         "provider_client_id": "provider-1",
@@ -351,7 +386,7 @@ class Browser:
         self.site = {"origin": PUBLIC, "sec-fetch-site": "same-origin"}
 
     def sign_in(self, house: House, person: str) -> Page:
-        house.microsoft.person = person
+        house.microsoft.tenant, house.microsoft.person = house.tenant, person
         self.get("/config/signin")
         state = next(name for name in self.cookies if name.startswith("__Host-portal-signin-"))
         return self.get(f"/config/signin/callback?code=good&state={state.rpartition('-')[2]}")

@@ -98,7 +98,7 @@ def impatient(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A portal that waits for next to nothing, and an EHR that answers only afterwards."""
     answered = threading.Event()
 
-    def answer(*_: object) -> TokenAnswer:
+    def answer(*_: object, **__: object) -> TokenAnswer:
         answered.wait(10)
         return TokenAnswer("late")
 

@@ -19,7 +19,7 @@ def admin(house: House) -> Browser:
 def fails_with(house: House, error: AntesalaError) -> None:
     """No token is given any more."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise error
 
     house.services.tokens = SimpleNamespace(backend=refuse)

@@ -19,10 +19,11 @@ from tests.config.serving import app
 EXCLUDED: tuple[str, ...] = ("unsupported_method",)
 # Whether these are accepted is decided by more than their form: the address must answer, the state allow it.
 DECIDED_BY_RULES = ("createConnection", "changeConnection", "submitConnection")
+WRITING = frozenset({"Connector.ReadWrite"})
 CALLERS = {
-    "admin": ApiCaller("", ADMIN, frozenset({"Connector.Admin"}), frozenset(), frozenset(), False, False),
-    "reader": ApiCaller("", "r", frozenset({"Connector.Reader"}), frozenset(), frozenset(), False, False),
-    "approver": ApiCaller("", ANALYST, frozenset(), frozenset(), frozenset(), False, False),
+    "admin": ApiCaller("", ADMIN, frozenset({"Connector.Admin"}), frozenset(), WRITING, False, False),
+    "reader": ApiCaller("", "r", frozenset({"Connector.Reader"}), frozenset(), WRITING, False, False),
+    "approver": ApiCaller("", ANALYST, frozenset(), frozenset(), WRITING, False, False),
     "program": ApiCaller("", "p", frozenset({"Connector.Admin"}), frozenset(), frozenset(), True, False),
 }
 FEW = settings(
