@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from config_function.approval import Approval
 from config_function.bases import Bases
 from config_function.checks import Checks
+from config_function.clinicians import Clinicians
 from config_function.connections import Connections
+from config_function.health import Healths
 from config_function.records import Addresses
 from config_function.signin import SignIn
 from config_function.vault import ClientSecrets
@@ -36,6 +38,8 @@ class Desk:
     connections: Connections
     approval: Approval
     checks: Checks
+    clinicians: Clinicians
+    healths: Healths
 
 
 def desk(services: Services) -> Desk:
@@ -76,4 +80,6 @@ def desk(services: Services) -> Desk:
         connections=connections,
         approval=Approval(settings, services.flow, connections),
         checks=checks,
+        clinicians=Clinicians(services.stores, services.sealer, services.clock),
+        healths=Healths(services.stores),
     )

@@ -8,7 +8,7 @@ import json
 import re
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -95,6 +95,7 @@ class Microsoft:
     prompts: list[str | None] = field(default_factory=list)
     callers: dict[str, ApiCaller] = field(default_factory=dict)
     down: bool = False
+    read: list[tuple[str, ...]] = field(default_factory=list)
 
     def begin(self, tenant: str | None, redirect_uri: str, *, prompt: str | None = None) -> SignIn:
         self.prompts.append(prompt)
@@ -123,6 +124,10 @@ class Microsoft:
             raise Unreachable("graph")
         name = NAMES.get(oid)
         return Somebody(oid, name, f"{name.split()[-1].lower()}@sierra.example") if name else None
+
+    def several(self, tenant: str, oids: Sequence[str]) -> dict[str, Somebody]:
+        self.read.append(tuple(oids))
+        return {oid: somebody for oid in oids if (somebody := self.get(tenant, oid))}
 
     def search(self, tenant: str, text: str, limit: int = 20) -> list[Somebody]:
         found = [oid for oid, name in NAMES.items() if name.lower().startswith(text.lower())]
@@ -362,7 +367,7 @@ class Browser:
 
 def forget_rooms() -> None:
     """What the blueprint built from the services is built anew at the next request."""
-    for built in ("_portal", "_pages", "_editing", "_shell", "_approval", "_api"):
+    for built in ("_portal", "_pages", "_editing", "_shell", "_approval", "_api", "_people", "_people_api"):
         getattr(blueprint, built).cache_clear()
 
 
