@@ -81,5 +81,5 @@ def desk(services: Services) -> Desk:
         approval=Approval(settings, services.flow, connections),
         checks=checks,
         clinicians=Clinicians(services.stores, services.sealer, services.clock),
-        healths=Healths(services.stores),
+        healths=Healths(services.stores, services.clock),
     )

@@ -5,16 +5,20 @@
     look          some did not, for a reason that lies with the set-up; or the EHR was not told something
     failing       most of the last ten did not, whatever the reason
 
-``judge`` is pure. ``Healths`` reads twice for a connection, and for the connections of a list side by side.
+``judge`` is pure. ``Healths`` reads twice for a connection, for the connections of a list side by side, and
+remembers what it read for half a minute.
 """
 
+import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from config_function.access import View
 from config_function.launch_report import OK, most_frequent, reason_of
+from shared.clock import Clock
 from shared.errors import AntesalaError
 from shared.store import Stores
 from shared.store.launches import Launch
@@ -26,6 +30,8 @@ LOOKED_AT = 50
 LAST = 10
 LETTERS = 100
 _READERS = 8
+_REMEMBERED = 1_000
+FRESH = timedelta(seconds=30)
 
 # The visit's own rules at work: nothing is wrong when they turn somebody away.
 MEANT = frozenset({"too-early", "too-late", "visit-cancelled"})
@@ -139,29 +145,42 @@ def _good(count: int, failed: int) -> Text:
 
 
 class Healths:
-    """Reads what ``judge`` needs."""
+    """Reads what ``judge`` needs, for lists at most every ``FRESH``: a glance may be that old."""
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores, clock: Clock) -> None:
         self._stores = stores
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read: dict[str, tuple[datetime, Sequence[Launch], int]] = {}
 
     def one(self, view: View) -> Health:
-        """The health of one connection."""
+        """The health of one connection as it is now."""
         store, connection = self._stores.of(view.connection.id), view.connection.id
         launches = store.launches.recent(connection, LOOKED_AT)
-        return judge(view, launches, store.dead_letters.count(connection, LETTERS))
+        letters = store.dead_letters.count(connection, LETTERS)
+        with self._lock:
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            self._read[connection] = (self._clock.now(), launches, letters)
+        return judge(view, launches, letters)
 
     def of(self, views: Iterable[View]) -> dict[str, Health]:
         """By connection id; one whose region does not answer is left out, the list is shown all the same."""
         listed = list(views)
-        if not listed:
-            return {}
-        with ThreadPoolExecutor(min(_READERS, len(listed))) as readers:
-            found = readers.map(self._perhaps, listed)
-            return {
-                view.connection.id: health
-                for view, health in zip(listed, found, strict=True)
-                if health is not None
-            }
+        found = {view.connection.id: self._remembered(view) for view in listed}
+        unread = [view for view in listed if found[view.connection.id] is None]
+        if unread:
+            with ThreadPoolExecutor(min(_READERS, len(unread))) as readers:
+                for view, health in zip(unread, readers.map(self._perhaps, unread), strict=True):
+                    found[view.connection.id] = health
+        return {connection: health for connection, health in found.items() if health is not None}
+
+    def _remembered(self, view: View) -> Health | None:
+        with self._lock:
+            read = self._read.get(view.connection.id)
+        if read is None or self._clock.now() - read[0] > FRESH:
+            return None
+        return judge(view, read[1], read[2])
 
     def _perhaps(self, view: View) -> Health | None:
         try:

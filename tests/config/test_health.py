@@ -14,6 +14,7 @@ from shared.errors import Unreachable
 from shared.reasons import REASONS
 from shared.store.launches import Launch
 from tests.config.house import ADMIN, CLINICIAN, READER, House
+from tests.fakes import FakeClock
 
 AT = "2026-03-02T14:00:00.000Z"
 ID = "a" + "b" * 15
@@ -126,10 +127,28 @@ def test_a_connection_costs_two_reads_and_a_silent_region_only_its_own() -> None
     well, broken = Region(), Region(broken=True)
     stores: Any = SimpleNamespace(of=lambda connection: broken if connection.startswith("e") else well)
     views = [view(connection=letter + "c" * 15) for letter in ("a", "e")]
-    found = Healths(stores).of(views)
+    clock = FakeClock()
+    healths = Healths(stores, clock)
+    found = healths.of(views)
     assert {name[:1]: health.condition for name, health in found.items()} == {"a": "healthy"}
     assert well.reads == ["launches", "letters"]
-    assert Healths(stores).of([]) == {}
+    assert healths.of([]) == {}
+
+
+def test_a_glance_is_remembered_for_half_a_minute_and_judged_anew() -> None:
+    region, clock = Region(), FakeClock()
+    stores: Any = SimpleNamespace(of=lambda _: region)
+    healths, connection = Healths(stores, clock), view()
+    for _ in range(3):
+        assert healths.of([connection])[ID].condition == "healthy"
+        clock.advance(10)
+    assert len(region.reads) == 2
+    clock.advance(1)
+    healths.of([connection])
+    assert len(region.reads) == 4
+    # Whoever asks for this one connection gets what is there now.
+    healths.one(connection)
+    assert len(region.reads) == 6
 
 
 def test_the_list_and_the_api_show_it(house: House) -> None:
@@ -151,6 +170,7 @@ def test_the_list_and_the_api_show_it(house: House) -> None:
         "failed": 1,
         "dead_letters": 1,
     }
+    house.clock.advance(31)
     text = admin.get("/config/").text
     assert '<span class="badge failed">Failing</span>' in text
     assert "There is no visit to open" in text
