@@ -195,6 +195,8 @@ def test_unlinking_asks_first_and_names_both(house: House, connection: str) -> N
     link(house, connection, "EMP-1")
     admin = house.browser(ADMIN)
     question = asked(admin, connection, "EMP-1")
+    assert question.status == 200
+    assert "Nothing was unlinked." not in question.text
     assert "EMP-1" in question.text
     assert "Dr. Elena Vidal" in question.text
     assert oid_of(house, connection, "EMP-1") == CLINICIAN
