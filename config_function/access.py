@@ -81,6 +81,13 @@ def may_edit(caller: Caller, view: View) -> bool:
     return caller.admin or caller.oid == view.latest.approver
 
 
+def may_unlink(caller: Caller, view: View) -> bool:
+    """Administrators, and who approves the connection now or will, part EHR users from their accounts."""
+    if view.connection.tenant != caller.tenant or caller.program:
+        return False
+    return caller.admin or caller.oid in view.approvers
+
+
 def may_create(caller: Caller) -> bool:
     """Only an administrator begins a connection."""
     return caller.admin and not caller.program

@@ -11,6 +11,8 @@ from config_function.connection_pages import ConnectionPages
 from config_function.desk import desk
 from config_function.edit_pages import EditPages
 from config_function.guide import Guide
+from config_function.people_api import PeopleApi
+from config_function.people_pages import PeoplePages
 from config_function.portal import Portal
 from config_function.shell import Act, Shell
 from shared import edge
@@ -60,6 +62,16 @@ def _approval() -> Approval:
 @functools.cache
 def _api() -> Api:
     return Api(desk(services()))
+
+
+@functools.cache
+def _people() -> PeoplePages:
+    return PeoplePages(desk(services()))
+
+
+@functools.cache
+def _people_api() -> PeopleApi:
+    return PeopleApi(desk(services()))
 
 
 def _page(req: func.HttpRequest, handler: edge.Handler) -> func.HttpResponse:
@@ -269,8 +281,29 @@ def config_checks(req: func.HttpRequest) -> func.HttpResponse:
 @bp.function_name("config_history")
 @bp.route(_ONE + "/history", methods=["GET"])
 def config_history(req: func.HttpRequest) -> func.HttpResponse:
-    """Revisions, changes and recent launches."""
+    """Revisions and changes."""
     return _member(req, _pages().history)
+
+
+@bp.function_name("config_clinicians")
+@bp.route(_ONE + "/clinicians", methods=["GET", "POST"])
+def config_clinicians(req: func.HttpRequest) -> func.HttpResponse:
+    """Linked clinicians."""
+    return _member(req, _people().clinicians)
+
+
+@bp.function_name("config_unlink")
+@bp.route(_ONE + "/clinicians/unlink", methods=["POST"])
+def config_unlink(req: func.HttpRequest) -> func.HttpResponse:
+    """Parts an EHR user from an account, after a question."""
+    return _member(req, _people().unlink)
+
+
+@bp.function_name("config_launches")
+@bp.route(_ONE + "/launches", methods=["GET"])
+def config_launches(req: func.HttpRequest) -> func.HttpResponse:
+    """Recent launches."""
+    return _member(req, _people().launches)
 
 
 @bp.function_name("api_openapi")
@@ -362,3 +395,45 @@ def api_bases(req: func.HttpRequest) -> func.HttpResponse:
 def api_people(req: func.HttpRequest) -> func.HttpResponse:
     """Finds people of the directory."""
     return _json(req, _api().search_people)
+
+
+@bp.function_name("api_clinicians")
+@bp.route(_API + "/{connection}/clinicians", methods=["GET"])
+def api_clinicians(req: func.HttpRequest) -> func.HttpResponse:
+    """Linked clinicians."""
+    return _json(req, _people_api().clinicians)
+
+
+@bp.function_name("api_find_clinician")
+@bp.route(_API + "/{connection}/clinicians/find", methods=["POST"])
+def api_find_clinician(req: func.HttpRequest) -> func.HttpResponse:
+    """The link of one EHR user ID."""
+    return _json(req, _people_api().find_clinician)
+
+
+@bp.function_name("api_unlink_clinician")
+@bp.route(_API + "/{connection}/clinicians/unlink", methods=["POST"])
+def api_unlink_clinician(req: func.HttpRequest) -> func.HttpResponse:
+    """Parts an EHR user from an account."""
+    return _json(req, _people_api().unlink_clinician)
+
+
+@bp.function_name("api_launches")
+@bp.route(_API + "/{connection}/launches", methods=["GET"])
+def api_launches(req: func.HttpRequest) -> func.HttpResponse:
+    """Recent launches."""
+    return _json(req, _people_api().launches)
+
+
+@bp.function_name("api_history")
+@bp.route(_API + "/{connection}/history", methods=["GET"])
+def api_history(req: func.HttpRequest) -> func.HttpResponse:
+    """Revisions and changes."""
+    return _json(req, _people_api().history)
+
+
+@bp.function_name("api_health")
+@bp.route(_API + "/{connection}/health", methods=["GET"])
+def api_health(req: func.HttpRequest) -> func.HttpResponse:
+    """How the connection is doing."""
+    return _json(req, _people_api().health)

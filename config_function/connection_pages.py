@@ -6,8 +6,10 @@ from config_function import revisions
 from config_function.access import Caller, View
 from config_function.desk import Desk
 from config_function.field_rules import RULES, Rule
-from config_function.fields import differences, get
+from config_function.fields import get
 from config_function.forms import shown
+from config_function.history import READ, chapters, people_of
+from config_function.names import Names
 from config_function.records import Record, changed_records, records, registration
 from config_function.shell import Shell
 from config_function.wording import WITHOUT_CONTEXT, WORDING
@@ -91,27 +93,19 @@ class ConnectionPages:
         return records(self._desk.addresses, serving), changing
 
     def history(self, request: Request, caller: Caller) -> Response:
-        """Revisions, changes and recent launches."""
+        """Every revision with what changed and who did what to it; then what else was done."""
         view, numbered = self._desk.connections.revisions(caller, request.route.get("connection", ""))
-        audit, launches = self._desk.connections.history(caller, view.connection.id)
-        older = {revision.number + 1: revision for revision in numbered}
-        changes = {
-            revision.number: [
-                (rule, shown(rule, before), shown(rule, after))
-                for rule, before, after in differences(older[revision.number], revision)
-            ]
-            for revision in numbered
-            if revision.number in older
-        }
+        told, rest = chapters(numbered, self._desk.connections.audit(caller, view.connection.id, READ))
+        names = Names(self._desk.people, caller.tenant)
+        names.read(people_of(told, rest))
         return self._shell.page(
             "history",
             request,
             caller,
-            **self._shell.facts(caller, view),
-            revisions=numbered,
-            changes=changes,
-            audit=audit,
-            launches=launches,
+            **self._shell.facts(caller, view, names),
+            chapters=told,
+            rest=rest,
+            shown=shown,
         )
 
     def _overview(

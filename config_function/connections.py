@@ -35,7 +35,6 @@ from shared.smart.id_token import IdTokens
 from shared.store import RegionStore, Stores
 from shared.store.audit import Entry
 from shared.store.connections import Connections as Rows
-from shared.store.launches import Launch
 from shared.texts import Sentence, Text
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -124,13 +123,10 @@ class Connections:
         numbered = self._rows(connection_id).revisions(connection_id)
         return view, sorted(numbered, key=lambda revision: -revision.number)
 
-    def history(self, caller: Caller, connection_id: str) -> tuple[list[Entry], list[Launch]]:
-        """Who changed what, and how the last launches ended; both newest first."""
+    def audit(self, caller: Caller, connection_id: str, limit: int) -> list[Entry]:
+        """Who changed what, newest first."""
         view = self.load(caller, connection_id)
-        region = self._region(view.connection.id)
-        return region.audit.recent(caller.tenant, 50, connection_id), region.launches.recent(
-            connection_id, 50
-        )
+        return self._region(view.connection.id).audit.recent(caller.tenant, limit, connection_id)
 
     # -- changing ---------------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from config_function.checks.ehr import EhrProbes
 from config_function.checks.microsoft import MicrosoftProbes
 from config_function.checks.ours import OwnProbes
 from config_function.checks.waiting import WaitingProbes
+from config_function.clinicians import Clinicians
 from config_function.connections import Connections
+from config_function.health import Healths
 from config_function.organization import Organization
 from config_function.records import Addresses
 from config_function.signin import SignIn
@@ -43,6 +45,8 @@ class Desk:
     connections: Connections
     approval: Approval
     checks: Checks
+    clinicians: Clinicians
+    healths: Healths
 
 
 def desk(services: Services) -> Desk:
@@ -78,6 +82,8 @@ def desk(services: Services) -> Desk:
         connections=connections,
         approval=Approval(settings, services.pages, services.flow, connections),
         checks=_checks(services, addresses),
+        clinicians=Clinicians(services.stores, services.sealer, services.clock),
+        healths=Healths(services.stores, services.clock),
     )
 
 

@@ -9,6 +9,8 @@ from config_function.checks import PROBES
 from config_function.connections import REASON, REASON_LIMIT
 from config_function.field_rules import OBJECT_ID, RULES, Rule, Shape
 from config_function.fields import LARGEST
+from config_function.launch_report import OUTCOMES, SIDES
+from config_function.people_schemas import CURSOR_LIMIT, people_schemas
 from shared.connection import CONNECTION_ID
 
 type Schema = dict[str, Any]
@@ -69,6 +71,23 @@ OPERATIONS = (
     Operation("get", f"{_ONE}/checks", "listChecks", "What can be checked, one by one", "Checks"),
     Operation("post", f"{_ONE}/checks/{{probe}}", "runCheck", "Try one thing for real", "Verdict", "Check",
               refused=(400, 401, 403, 404, 413, 415, 422)),
+    Operation("get", f"{_ONE}/clinicians", "listClinicians",
+              "A page of the linked clinicians, of everybody or of one person", "Clinicians",
+              query={"cursor": {"type": "string", "maxLength": CURSOR_LIMIT},
+                     "person": {"type": "string", "pattern": f"^({OBJECT_ID})?$"}},
+              refused=(401, 403, 404, 422)),
+    Operation("post", f"{_ONE}/clinicians/find", "findClinician", "The link of one EHR user ID", "Clinicians",
+              "EhrUser", refused=(400, 401, 403, 404, 413, 415, 422)),
+    Operation("post", f"{_ONE}/clinicians/unlink", "unlinkClinician",
+              "Part an EHR user from the account that the version was read with", "Unlinked", "EhrUser",
+              versioned=True, refused=(400, 401, 403, 404, 409, 413, 415, 422)),
+    Operation("get", f"{_ONE}/launches", "listLaunches", "How the last launches ended", "Launches",
+              query={"side": {"type": "string", "enum": list(SIDES)},
+                     "outcome": {"type": "string", "enum": list(OUTCOMES)}},
+              refused=(401, 403, 404, 422)),
+    Operation("get", f"{_ONE}/history", "getHistory",
+              "Revisions with their differences, and the audit trail", "History"),
+    Operation("get", f"{_ONE}/health", "getHealth", "How the connection is doing", "Health"),
     Operation("post", "/config/api/bases", "inspectBase", "Look at a FHIR base", "BaseReport", "Base",
               refused=(400, 401, 403, 413, 415, 422)),
     Operation("get", "/config/api/people", "searchPeople", "Find people of your directory", "People",
@@ -261,6 +280,7 @@ def _answers() -> dict[str, Schema]:
                 "findings": {"type": "array", "items": finding},
             }
         ),
+        **people_schemas(),
         "People": _object({"people": {"type": "array", "items": somebody}}),
         "Problem": _problem(),
         "Anything": {"type": "object"},

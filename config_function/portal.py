@@ -83,7 +83,13 @@ class Portal:
         """Every connection the person may see."""
         views = self._desk.connections.all(caller)
         return self._shell.page(
-            "list", request, caller, pairs=pairs(views), may_create=may_create(caller), kinds=KINDS
+            "list",
+            request,
+            caller,
+            pairs=pairs(views),
+            may_create=may_create(caller),
+            kinds=KINDS,
+            health=self._desk.healths.of(views),
         )
 
     def new(self, request: Request, caller: Caller) -> Response:

@@ -30,6 +30,7 @@ LIFETIMES: Mapping[str, int] = {
     "consent": 3_600,
     "handoff": 600,
     "pending": 600,
+    "cursor": 3_600,
     "ticket": 3_600,
     "device-test": 3_600,
     "resume": 14_400,

@@ -35,6 +35,10 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
+// On a narrow screen the row of tabs scrolls: the one that is open should be seen.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 16;
+
 document.querySelector("[data-focus]")?.focus();
 
 // A second click on the same button must not send the form twice.

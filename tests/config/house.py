@@ -9,7 +9,7 @@ import json
 import re
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -128,6 +128,7 @@ class Microsoft:
         default_factory=lambda: [ServicePlan(next(iter(TEAMS_PLANS)), "Success")]
     )
     browser_link: str | None = "https://visit.teams.microsoft.com/v"
+    read: list[tuple[str, ...]] = field(default_factory=list)
 
     def begin(self, tenant: str | None, redirect_uri: str, *, prompt: str | None = None) -> SignIn:
         self.prompts.append(prompt)
@@ -156,6 +157,10 @@ class Microsoft:
             raise Unreachable("graph")
         name = NAMES.get(oid)
         return Somebody(oid, name, f"{name.split()[-1].lower()}@sierra.example") if name else None
+
+    def several(self, tenant: str, oids: Sequence[str]) -> dict[str, Somebody]:
+        self.read.append(tuple(oids))
+        return {oid: somebody for oid in oids if (somebody := self.get(tenant, oid))}
 
     def search(self, tenant: str, text: str, limit: int = 20) -> list[Somebody]:
         self.searched.append(text)

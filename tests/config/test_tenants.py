@@ -148,7 +148,7 @@ def test_audit_and_launches_hold_ones_own_and_nothing_else(house: House, other: 
         assert {row.connection for row in store.audit.recent(other.tenant)} <= {mine}
         assert mine not in {row.connection for row in store.audit.recent(house.tenant)}
     page = other.browser(ADMIN).get(f"/config/connections/{mine}/history")
-    assert "revision 1" in page.text
+    assert "Revision 1" in page.text
     assert "approved" not in page.text
     assert theirs not in page.text
 

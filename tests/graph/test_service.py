@@ -5,7 +5,7 @@ import pytest
 
 from shared.errors import AnswerRefused, Unreachable
 from shared.graph.licences import TEAMS_PLANS, Licences, ServicePlan
-from shared.graph.people import People
+from shared.graph.people import People, Somebody
 from shared.graph.service import Graph, GraphRefused
 from shared.settings import Settings
 from tests.graph.fakes import ELENA, GRAPH, TENANT, FakeEntra, FakeEntropy, FakeGraph, answer, graph_error
@@ -89,6 +89,22 @@ def test_no_answer_stays_no_answer(graph: Graph, fake: FakeGraph) -> None:
     fake.failures.down = True
     with pytest.raises(Unreachable):
         People(graph).get(TENANT, ELENA)
+
+
+def test_several_people_are_asked_for_fifteen_at_a_time(graph: Graph, fake: FakeGraph) -> None:
+    """More expressions in one filter Graph refuses."""
+    oids = [f"11111111-aaaa-4aaa-8aaa-{number:012d}" for number in range(25)]
+    known = {"id": oids[0], "displayName": "Elena", "userPrincipalName": "e@sierra.example"}
+    fake.answers[USERS] = [answer(200, {"value": [known]}), answer(200, {"value": []})]
+    found = People(graph).several(TENANT, oids)
+    assert found == {oids[0]: Somebody(oids[0], "Elena", "e@sierra.example")}
+    assert [call.query["$filter"].count("'") for call in fake.sent] == [30, 20]
+
+
+def test_an_id_cannot_leave_its_quotes(graph: Graph, fake: FakeGraph) -> None:
+    fake.answers[USERS] = [answer(200, {"value": []})]
+    People(graph).several(TENANT, ["x') or accountEnabled eq true or id in ('y"])
+    assert "x'') or" in fake.sent[0].query["$filter"]
 
 
 def test_a_search_cannot_leave_its_quotes(graph: Graph, fake: FakeGraph) -> None:

@@ -253,6 +253,11 @@ def test_a_token_that_graph_no_longer_takes_is_replaced_once(house: House) -> No
     assert len(house.requests(f"/users/{ELENA}")) == 2
 
 
+def test_several_people_are_read_and_strangers_left_out(house: House) -> None:
+    found = People(house.graph).several(TENANT, [ELENA, "22222222-bbbb-4bbb-8bbb-000000000009"])
+    assert found == {ELENA: Somebody(ELENA, "Dr. Elena Vidal", "elena.vidal@sierra.example")}
+
+
 def sign_in(house: House, oid: str, tenant: str | None = TENANT, **changed: Any) -> Account:
     started = house.entra.begin(tenant, house.cloud.redirect_uri)
     answer = house.cloud.session.post(started.url, data={"account": oid}, allow_redirects=False, timeout=10)
