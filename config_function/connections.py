@@ -138,7 +138,9 @@ class Connections:
     def edit(self, caller: Caller, connection_id: str, version: str, values: Mapping[str, Any]) -> View:
         """Settings by field name; what is left out stays. Opens a new draft unless nothing differs."""
         view = self._for_change(caller, connection_id, version, may_edit)
-        wanted = self._wanted(view.connection, view.latest, fields.read(values))
+        wanted = self._wanted(
+            view.connection, view.latest, fields.read(values, view.latest.writeback.adapter)
+        )
         revisions.need_frozen_unchanged(view.approved, wanted)
         if wanted == view.latest:
             return view
@@ -152,7 +154,7 @@ class Connections:
         """Asks the approver: everything must be decided, and the EHR's endpoints are read and recorded."""
         view = self._for_change(caller, connection_id, version, may_edit)
         revisions.need_state(view.latest, ("draft", "rejected"))
-        revisions.need_complete(view.latest)
+        revisions.need_complete(view.latest, view.connection.fhir_base)
         found = self._endpoints(view)
         revision = replace(view.latest, endpoints=found, rejected_because="", proof=Proof())
         return self._advance(caller, view, replace(revision, state="submitted"), "submitted")
@@ -212,6 +214,8 @@ class Connections:
     def _wanted(self, connection: Connection, before: Revision, typed: Mapping[str, Any]) -> Revision:
         wanted = fields.apply(before, typed)
         revisions.need_own_issuers(connection, wanted)
+        if wanted.writeback != before.writeback:
+            revisions.need_fitting_options(connection, wanted)
         return self._secrets.kept(wanted, typed)
 
     def _advance(self, caller: Caller, view: View, revision: Revision, what: str) -> View:

@@ -7,7 +7,7 @@ from typing import Any
 from config_function.beginning import ENVIRONMENTS, REGIONS, kinds
 from config_function.checks import PROBES
 from config_function.connections import REASON, REASON_LIMIT
-from config_function.field_rules import OBJECT_ID, RULES, Rule, Shape
+from config_function.field_rules import OBJECT_ID, OPTION_RULES, RULES, Rule, Shape
 from shared.connection import CONNECTION_ID
 
 type Schema = dict[str, Any]
@@ -278,8 +278,28 @@ def _setting(rule: Rule) -> Schema:
     if rule.shape in ("lines", "people"):
         schema |= {"maxItems": rule.items, "items": _item(rule)}
     if rule.shape == "options":
-        schema |= {"maxProperties": rule.items, "additionalProperties": {"type": "string"}}
+        schema |= {"maxProperties": rule.items, "properties": _options(), "additionalProperties": False}
     return schema
+
+
+def _options() -> dict[str, Schema]:
+    """The options of every adapter by name; which of them an adapter has stands in each description."""
+    made: dict[str, Schema] = {}
+    for rules in OPTION_RULES.values():
+        for rule in rules:
+            schema = _option(rule)
+            if rule.option in made:
+                schema["description"] = f"{made[rule.option]['description']} {schema['description']}"
+            made[rule.option] = schema
+    return made
+
+
+def _option(rule: Rule) -> Schema:
+    usual = f" Usual: {rule.usual}" if rule.usual else ""
+    schema: Schema = {"type": "string", "description": f"{rule.group}: {rule.label}. {rule.hint}{usual}"}
+    if rule.choices:
+        return schema | {"enum": ["", *(code for code, _ in rule.choices)]}
+    return schema | {"maxLength": rule.most, "pattern": f"^({rule.pattern})?$"}
 
 
 def _item(rule: Rule) -> Schema:

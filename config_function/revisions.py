@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from config_function.field_rules import RULES
-from config_function.fields import get
+from config_function.fields import OPTIONS, get
 from shared.clock import parse_timestamp
 from shared.connection import Connection, Endpoints, Proof, Revision, State
+from shared.ehr.catalogue import SHEETS
 from shared.errors import FieldRefusal, Refusal
 from shared.texts import Sentence, Text
 
@@ -68,9 +69,19 @@ def need_own_issuers(connection: Connection, wanted: Revision) -> None:
         )
 
 
-def need_complete(revision: Revision) -> None:
+def need_fitting_options(connection: Connection, wanted: Revision) -> None:
+    """FieldRefusal for write-back options that are right one by one, but not together or for this base."""
+    faults = _options(wanted, connection.fhir_base)
+    given = {
+        name: text for name, text in faults.items() if name.partition(".")[2] in wanted.writeback.options
+    }
+    if given:
+        raise FieldRefusal(given)
+
+
+def need_complete(revision: Revision, fhir_base: str) -> None:
     """FieldRefusal naming everything that is still to be decided before the approver is asked."""
-    faults = _undecided(revision) | _unsecret(revision)
+    faults = _undecided(revision) | _unsecret(revision) | _options(revision, fhir_base)
     if revision.visit_source.kind in ("session", "conference") and not revision.visit_source.key:
         faults["visit_key"] = Text("Name the member of the token response that holds the visit's ID.")
     if revision.writeback.adapter != "none" and not revision.backend.client_id:
@@ -92,8 +103,18 @@ def _undecided(revision: Revision) -> dict[str, Sentence]:
     return {name: sentence for name, (value, sentence) in needed.items() if not value}
 
 
+def _options(revision: Revision, fhir_base: str) -> dict[str, Sentence]:
+    sheet = SHEETS.get(revision.writeback.adapter)
+    if sheet is None:
+        return {"adapter": Text("This way of writing back does not exist any more. Choose another.")}
+    faults = sheet.check(revision.writeback.options, fhir_base)
+    return {f"{OPTIONS}.{name}": text for name, text in faults.items()}
+
+
 def _unsecret(revision: Revision) -> dict[str, Sentence]:
-    clients = {"provider": revision.provider, "patient": revision.patient, "backend": revision.backend}
+    clients = {"provider": revision.provider, "patient": revision.patient}
+    if revision.writeback.adapter != "none":
+        clients["backend"] = revision.backend
     return {
         f"{side}_secret": Text("Enter the secret that the EHR gave you.")
         for side, client in clients.items()

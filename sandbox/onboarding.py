@@ -83,7 +83,9 @@ class Onboarding:
     def _settings(self, connection: str) -> None:
         page = self._open("opens the settings", f"{connection}/edit/ehr")
         clients = {_LABELS[side]: client for side, client in self._hospital.clients.items()}
+        backend = {name: clients.pop(name) for name in (_LABELS["backend"],) if name in clients}
         page = self._press("enters the client IDs", page, "Save and continue", clients)
+        page = self._press("enters the write-back client", page, "Save and continue", backend)
         page = self._press("searches for the approver", page, "Search", {"q": TOMAS.given_name})
         approver = _choices(page, "approver", TOMAS.name)[:1]
         chosen: dict[str, str | list[str]] = {"approver": approver, "q": "Visits"}

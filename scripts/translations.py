@@ -30,13 +30,13 @@ def table_messages() -> Iterator[str]:
     """The sentences of the tables, which stand there without a mark of their own."""
     from config_function.beginning import ENVIRONMENTS, REGIONS
     from config_function.checks import PROBES
-    from config_function.field_rules import RULES
+    from config_function.field_rules import OPTION_RULES, RULES
     from config_function.kinds import KINDS
     from shared.reasons import REASONS
 
     for reason in REASONS.values():
         yield from (reason.title, reason.text, reason.staff)
-    for rule in RULES:
+    for rule in (*RULES, *(rule for rules in OPTION_RULES.values() for rule in rules)):
         yield from (rule.group, rule.label, rule.hint, rule.says, *(label for _, label in rule.choices))
     for kind in KINDS.values():
         yield from (kind.label, kind.registry)

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import azure.functions as func
 
 from config_function import blueprint
+from config_function.field_rules import STEPS
 from shared.clock import SystemEntropy
 from shared.connection import Approved, Connection, Revision
 from shared.entra import Account, ApiCaller, SignIn
@@ -198,7 +199,7 @@ class House:
         self.microsoft = Microsoft(self.tenant)
         self.flow = Flow()
         self.secrets = MemorySecrets()
-        self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/fhir"
+        self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/interconnect/api/FHIR/R4"
         self.ehr.serve(self.base)
         keys = SimpleNamespace(jwks=lambda: {"keys": [{"kty": "EC", "kid": "one"}]})
         sealer = Sealer([urlsafe_b64encode(b"k" * 24)], clock)
@@ -246,7 +247,7 @@ class House:
         page = browser.post("/config/connections/new", beginning(self.base, kind=kind))
         assert page.status == 303, page.text
         connection = page.location.split("/")[3]
-        for step in ("ehr", "people", "visits"):
+        for step in STEPS:
             browser.save(
                 connection, step, SETTINGS[step] | {k: v for k, v in settings.items() if step == "ehr"}
             )
@@ -276,8 +277,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     "ehr": {
         "provider_client_id": "provider-1",
         "patient_client_id": "patient-1",
-        "backend_client_id": "backend-1",
     },
+    "writeback": {"backend_client_id": "backend-1"},
     "people": {"approver": ANALYST, "organizers": f",{POOL}"},
     "visits": {"time_zone": "America/Chicago"},
 }
