@@ -63,7 +63,8 @@ def need_frozen_unchanged(approved: Revision | None, wanted: Revision) -> None:
 def need_own_issuers(connection: Connection, wanted: Revision) -> None:
     """Other forms of a base are the same server's: a foreign address would let its launches in."""
     home = urlsplit(connection.fhir_base).netloc
-    if any(urlsplit(issuer).netloc != home for issuer in wanted.issuers):
+    # What was typed need not be an address that can be taken apart: "https://[" is none.
+    if any(issuer.removeprefix("https://").partition("/")[0] != home for issuer in wanted.issuers):
         raise FieldRefusal(
             {"issuers": Text("These addresses must be on the FHIR base's own server, %(home)s.", home=home)}
         )

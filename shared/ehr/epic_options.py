@@ -102,7 +102,7 @@ def _check(given: Mapping[str, str], fhir_base: str) -> Faults:
     values = SHEET.values(given)
     faults: dict[str, Sentence] = {}
     base, home = values["interconnect_base"], urlsplit(fhir_base).netloc
-    if base and urlsplit(base).netloc != home:
+    if base and base.removeprefix("https://").partition("/")[0] != home:
         # The approver proves the FHIR base to be theirs, and nothing else: no token goes anywhere else.
         faults["interconnect_base"] = Text(
             "This address must be on the FHIR base's own server, %(home)s.", home=home

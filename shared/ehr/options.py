@@ -1,7 +1,7 @@
 """What an analyst may set of an adapter: a table of options each. Pure, without a line of HTTP.
 
-The portal's form and API read it, and the adapter itself. Whatever is not verified of an EHR's contract is an option
-with its usual value, never a constant.
+The portal's form and API read it, and the adapter itself. Whatever is not verified of an EHR's contract is
+an option with its usual value, never a constant.
 """
 
 from collections.abc import Callable, Mapping

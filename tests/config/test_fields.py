@@ -169,8 +169,8 @@ def test_other_forms_of_the_base_must_be_on_its_own_server(house: House) -> None
     connection = house.begun(admin)
     path = f"/config/connections/{connection}/edit/ehr"
     version = admin.get(path).value("version")
-    page = admin.post(path, {"version": version, "issuers": "https://evil.example/fhir"})
-    assert page.status == 422
+    for foreign in ("https://evil.example/fhir", "https://[evil"):
+        assert admin.post(path, {"version": version, "issuers": foreign}).status == 422
     admin.save(connection, "ehr", {"issuers": house.base.replace("/R4", "/DSTU2")})
 
 
