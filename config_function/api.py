@@ -7,16 +7,16 @@ needs the approver's browser. Requests that ride on the session cookie are check
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from config_function import fields
 from config_function.access import Caller, View, caller_of, is_approver
-from config_function.beginning import MEMBERS, new_connection
+from config_function.beginning import COPY, ENVIRONMENTS, MEMBERS, new_connection
 from config_function.connections import version_of
 from config_function.desk import Desk
 from config_function.kinds import KINDS
 from config_function.openapi import openapi
-from config_function.records import documents, records, registration
+from config_function.records import Record, documents, records, registration
 from shared.connection import Approved, EhrKind, Revision
 from shared.edge import refuse_cross_site
 from shared.errors import FieldRefusal, OutsideError, Refusal
@@ -46,7 +46,7 @@ class Api:
     def create(self, request: Request) -> Response:
         """A new connection; its base is looked at first."""
         caller = self._caller(request)
-        body = _body(request, (*MEMBERS, "settings"))
+        body = _body(request, (*MEMBERS, COPY, "settings"))
         new = new_connection(body, self._desk.settings)
         view = self._desk.connections.create(caller, new, _settings(body))
         where = f"/config/api/connections/{view.connection.id}"
@@ -72,18 +72,18 @@ class Api:
         """Sends the newest revision back with a reason; the approver's own doing."""
         caller = self._caller(request)
         body = _body(request, ("number", "reason"))
-        number, reason = body.get("number"), body.get("reason")
-        if not isinstance(number, int) or not isinstance(reason, str):
+        number, reason = fields.whole(body.get("number")), body.get("reason")
+        if number is None or not isinstance(reason, str):
             raise FieldRefusal({"number": Text("A whole number."), "reason": Text("A text.")})
         return _answer(self._desk.connections.reject(caller, _id(request), number, reason))
 
     def records(self, request: Request) -> Response:
         """The integration records of the approved revision; none while there is none."""
         view = self._view(request, self._caller(request))
-        if view.approved is None:
-            return json_response({"connection": view.connection.id, "revision": 0, "records": []})
-        rows = records(self._desk.addresses, Approved(view.connection, view.approved))
-        listed = {"revision": view.approved.number, "records": documents(rows)}
+        rows: tuple[Record, ...] = ()
+        if view.approved is not None:
+            rows = records(self._desk.addresses, Approved(view.connection, view.approved))
+        listed = {"revision": view.connection.approved, "records": documents(rows)}
         return _named(request, {"connection": view.connection.id, **listed}, "records")
 
     def registration(self, request: Request) -> Response:
@@ -109,14 +109,18 @@ class Api:
         caller = self._caller(request)
         if not caller.admin:
             raise Refusal("not-allowed")
-        body = _body(request, ("fhir_base", "kind"))
-        base, kind = body.get("fhir_base"), body.get("kind", "fhir")
+        body = _body(request, ("fhir_base", "kind", "environment"))
+        base, kind, environment = body.get("fhir_base"), body.get("kind", "fhir"), body.get("environment", "")
         if not isinstance(base, str) or len(base) > 500:
             raise FieldRefusal({"fhir_base": Text("A text of up to 500 characters.")})
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise FieldRefusal({"kind": Text("Choose one of: %(choices)s.", choices=", ".join(KINDS))})
-        known: EhrKind = KINDS[kind].kind
-        report = self._desk.bases.inspect(base, known)
+        if not isinstance(environment, str) or environment not in ("", *dict(ENVIRONMENTS)):
+            raise FieldRefusal(
+                {"environment": Text("Choose one of: %(choices)s.", choices="test, production")}
+            )
+        known: EhrKind = KINDS[cast("EhrKind", kind)].kind
+        report = self._desk.bases.inspect(base, known, environment)
         return json_response(report.document(self._desk.pages.translate(request)))
 
     def search_people(self, request: Request) -> Response:
@@ -170,6 +174,7 @@ def connection_document(view: View) -> dict[str, Any]:
         "kind": connection.kind,
         "region": connection.region,
         "fhir_base": connection.fhir_base,
+        "copied_from": connection.copied_from,
         "created_at": connection.created_at,
         "version": version_of(view),
         "latest": _revision_document(view.latest),
@@ -196,9 +201,11 @@ def _answer(view: View, status: int = 200) -> Response:
 
 def _named(request: Request, document: dict[str, Any], name: str) -> Response:
     """The document; as a file to keep where ``download=1`` asks for one."""
-    response = json_response(document)
-    if request.query.get("download", "") != "1":
+    response, wanted = json_response(document), request.query.get("download", "")
+    if not wanted:
         return response
+    if wanted != "1":
+        raise FieldRefusal({"download": Text("Choose one of: %(choices)s.", choices="1")})
     file = f"antesala-{document['connection']}-{name}.json"
     return response.with_headers(Content_Disposition=f'attachment; filename="{file}"')
 

@@ -9,6 +9,7 @@ from config_function.approval import Approval
 from config_function.connection_pages import ConnectionPages
 from config_function.desk import desk
 from config_function.edit_pages import EditPages
+from config_function.guide import Guide
 from config_function.portal import Portal
 from config_function.shell import Act, Shell
 from shared import edge
@@ -33,6 +34,11 @@ def _pages() -> ConnectionPages:
 @functools.cache
 def _editing() -> EditPages:
     return EditPages(desk(services()))
+
+
+@functools.cache
+def _guide() -> Guide:
+    return Guide(desk(services()))
 
 
 @functools.cache
@@ -142,6 +148,20 @@ def config_jwks(req: func.HttpRequest) -> func.HttpResponse:
     return _json(req, _portal().jwks)
 
 
+@bp.function_name("config_guide")
+@bp.route("config/guide", methods=["GET"])
+def config_guide(req: func.HttpRequest) -> func.HttpResponse:
+    """The set-up guide, for every EHR."""
+    return _member(req, _guide().index)
+
+
+@bp.function_name("config_guide_kind")
+@bp.route("config/guide/{kind}", methods=["GET"])
+def config_guide_kind(req: func.HttpRequest) -> func.HttpResponse:
+    """The set-up guide for one EHR."""
+    return _member(req, _guide().of_kind)
+
+
 @bp.function_name("config_new")
 @bp.route("config/connections/new", methods=["GET", "POST"])
 def config_new(req: func.HttpRequest) -> func.HttpResponse:
@@ -171,7 +191,7 @@ def config_submit(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("config_ehr")
-@bp.route(_ONE + "/ehr", methods=["GET"])
+@bp.route(_ONE + "/ehr", methods=["POST"])
 def config_ehr(req: func.HttpRequest) -> func.HttpResponse:
     """The approver's EHR sign-in."""
     return _member(req, _approval().begin)

@@ -7,8 +7,9 @@ from config_function.access import Caller, View
 from config_function.desk import Desk
 from config_function.field_rules import Rule
 from config_function.names import Names
-from config_function.records import records, registration
+from config_function.records import Record, changed_records, records, registration
 from config_function.shell import Shell
+from config_function.wording import WITHOUT_CONTEXT, WORDING
 from shared.connection import Approved, Revision
 from shared.errors import FieldRefusal, Refusal
 from shared.texts import Sentence
@@ -61,15 +62,32 @@ class ConnectionPages:
         """What the analyst registers in the EHR."""
         view = self._shell.load(request, caller)
         rows = registration(self._desk.addresses, view.connection, view.latest)
-        return self._shell.page("registration", request, caller, **self._shell.facts(caller, view), rows=rows)
+        words = WORDING[view.connection.kind]
+        facts = self._shell.facts(caller, view)
+        return self._shell.page("registration", request, caller, **facts, rows=rows, words=words)
 
     def records(self, request: Request, caller: Caller) -> Response:
         """What the analyst copies into the EHR's records."""
         view = self._shell.load(request, caller)
-        rows = (
-            records(self._desk.addresses, Approved(view.connection, view.approved)) if view.approved else ()
+        rows, changing = self._records(view)
+        return self._shell.page(
+            "records",
+            request,
+            caller,
+            **self._shell.facts(caller, view),
+            rows=rows,
+            changing=changing,
+            words=WORDING[view.connection.kind],
+            without_context=WITHOUT_CONTEXT,
         )
-        return self._shell.page("records", request, caller, **self._shell.facts(caller, view), rows=rows)
+
+    def _records(self, view: View) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+        """The records in service, and the names of those that a newer revision would change."""
+        if view.approved is None:
+            return (), ()
+        serving = Approved(view.connection, view.approved)
+        changing = changed_records(self._desk.addresses, serving, view.latest)
+        return records(self._desk.addresses, serving), changing
 
     def checks(self, request: Request, caller: Caller) -> Response:
         """Tries the connection out."""

@@ -45,13 +45,17 @@ REASON = r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f<>]*$"
 
 @dataclass(frozen=True)
 class NewConnection:
-    """What never changes once a connection exists, and its name."""
+    """What never changes once a connection exists, and its name.
+
+    ``copy_of``: the connection whose settings it begins with, or empty.
+    """
 
     environment: Environment
     kind: EhrKind
     region: Region
     name: str
     fhir_base: str
+    copy_of: str = ""
 
 
 class Connections:
@@ -118,7 +122,8 @@ class Connections:
         """A new connection with its first draft, on the defaults of its kind and the given settings."""
         if not may_create(caller):
             raise Refusal("not-allowed")
-        typed, base = self._beginning(caller, new, values or {})
+        copied = self._copied(caller, new)
+        typed, base = self._beginning(caller, new, {**copied, **(values or {})})
         connection = Connection(
             self._new_id(new.region),
             caller.tenant,
@@ -127,6 +132,7 @@ class Connections:
             new.kind,
             base,
             timestamp(self._clock.now()),
+            copied_from=new.copy_of,
         )
         empty = Revision(connection.id, 1, "draft", new.name)
         wanted = self._wanted(connection, empty, typed)
@@ -249,6 +255,18 @@ class Connections:
         if faults:
             raise FieldRefusal(faults)
         return typed, base
+
+    def _copied(self, caller: Caller, new: NewConnection) -> dict[str, Any]:
+        """The settings that another connection of the same kind of EHR hands on."""
+        if not new.copy_of:
+            return {}
+        try:
+            view = self.load(caller, new.copy_of)
+        except Refusal as refusal:
+            raise FieldRefusal({"copy_of": Text("There is no such connection.")}) from refusal
+        if view.connection.kind != new.kind:
+            raise FieldRefusal({"kind": Text("A copy is of the same kind of EHR.")})
+        return fields.handed_on(view.latest)
 
     def _own_base(self, caller: Caller, new: NewConnection) -> str:
         if not self._settings.region_enabled(new.region):

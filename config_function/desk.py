@@ -74,6 +74,6 @@ def desk(services: Services) -> Desk:
         sign_in=SignIn(settings, services.entra, services.sealer, services.clock),
         bases=bases,
         connections=connections,
-        approval=Approval(settings, services.flow, connections),
+        approval=Approval(settings, services.pages, services.flow, connections),
         checks=checks,
     )

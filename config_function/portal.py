@@ -7,6 +7,7 @@ from config_function.beginning import ENVIRONMENTS, kinds, new_connection, regio
 from config_function.desk import Desk
 from config_function.field_rules import STEPS
 from config_function.kinds import KINDS
+from config_function.listing import pairs
 from config_function.shell import Shell
 from config_function.signin import returning
 from shared.errors import FieldRefusal, Refusal
@@ -60,7 +61,7 @@ class Portal:
         """Every connection the person may see."""
         views = self._desk.connections.all(caller)
         return self._shell.page(
-            "list", request, caller, views=views, may_create=may_create(caller), kinds=KINDS
+            "list", request, caller, pairs=pairs(views), may_create=may_create(caller), kinds=KINDS
         )
 
     def new(self, request: Request, caller: Caller) -> Response:
@@ -68,7 +69,7 @@ class Portal:
         if not may_create(caller):
             raise Refusal("not-allowed")
         if request.method == "GET":
-            return self._new_page(request, caller, {}, {})
+            return self._new_page(request, caller, self._copied(request, caller), {})
         try:
             begun = new_connection(request.form, self._desk.settings)
             view = self._desk.connections.create(caller, begun)
@@ -76,11 +77,22 @@ class Portal:
             return self._new_page(request, caller, request.form, refusal.fields)
         return redirect(f"/config/connections/{view.connection.id}/edit/{STEPS[0]}")
 
+    def _copied(self, request: Request, caller: Caller) -> dict[str, str]:
+        """What the form begins with when a connection is copied: its counterpart in the other environment."""
+        source = request.query.get("from", "")
+        if not source:
+            return {}
+        view = self._desk.connections.load(caller, source)
+        other = "production" if view.connection.environment == "test" else "test"
+        given = {"environment": other, "kind": view.connection.kind, "region": view.connection.region}
+        return {**given, "name": view.latest.name, "copy_of": view.connection.id}
+
     def _new_page(
         self, request: Request, caller: Caller, typed: Mapping[str, str], faults: Mapping[str, Sentence]
     ) -> Response:
         offered = regions(self._desk.settings)
         first = {"environment": "test", "kind": "epic", "region": offered[0][0], "name": "", "fhir_base": ""}
+        source = typed.get("copy_of", "")
         return self._shell.page(
             "new",
             request,
@@ -92,4 +104,7 @@ class Portal:
             kinds=kinds(),
             regions=offered,
             examples={kind.kind: kind.base_example for kind in KINDS.values()},
+            source=self._desk.connections.load(caller, source)
+            if source and not faults.get("copy_of")
+            else None,
         )

@@ -31,7 +31,10 @@ def table_messages() -> Iterator[str]:
     from config_function.beginning import ENVIRONMENTS, REGIONS
     from config_function.checks import PROBES
     from config_function.field_rules import OPTION_RULES, RULES
+    from config_function.guide import sentences as sentences_of_the_guide
     from config_function.kinds import KINDS
+    from config_function.records import AUDIENCES, PLANS
+    from config_function.wording import WITHOUT_CONTEXT, WORDING
     from shared.reasons import REASONS
 
     for reason in REASONS.values():
@@ -41,6 +44,12 @@ def table_messages() -> Iterator[str]:
     for kind in KINDS.values():
         yield from (kind.label, kind.registry)
     yield from (probe.label for probe in PROBES)
+    for plan in PLANS:
+        yield from (plan.name, plan.about)
+    for words in WORDING.values():
+        yield from words.sentences()
+    yield from (*AUDIENCES.values(), *WITHOUT_CONTEXT.values())
+    yield from sentences_of_the_guide()
     yield from (label for _, label in ENVIRONMENTS)
     yield from REGIONS.values()
 

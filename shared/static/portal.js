@@ -1,14 +1,34 @@
 // Small comforts of the portal's pages; everything works without them.
 
+const status = document.querySelector("[data-copy-status]");
+let said;
+function say(text) {
+  status.textContent = text;
+  clearTimeout(said);
+  said = setTimeout(() => { status.textContent = ""; }, 4000);
+}
+
+// Where the clipboard is not available (no permission, no https), the text is selected instead.
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
-  const label = button.textContent;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = "\u2713";
-    setTimeout(() => { button.textContent = label; }, 1500);
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      say(status.dataset.copied);
+    } catch {
+      getSelection().selectAllChildren(button.previousElementSibling);
+      say(status.dataset.selected);
+    }
   });
 }
+
+// On paper nothing can be unfolded.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  for (const one of folded) one.open = true;
+});
+addEventListener("afterprint", () => { for (const one of folded) one.open = false; });
 
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
@@ -40,33 +60,6 @@ function line(text, kind) {
   made.textContent = text;
   if (kind) made.className = kind;
   return made;
-}
-
-// The FHIR base, looked at while it is being typed in.
-const base = document.querySelector("[data-base-check]");
-if (base) {
-  const place = document.querySelector("[data-base-verdict]");
-  let round = 0;
-  const look = async () => {
-    const mine = ++round;
-    if (!base.value.trim()) { place.replaceChildren(); return; }
-    place.replaceChildren(Object.assign(line("\u2026"), { className: "busy" }));
-    const kind = document.querySelector("input[name=kind]:checked")?.value ?? "fhir";
-    const { ok, document: report } = await ask(base.dataset.baseCheck, { fhir_base: base.value, kind });
-    if (mine !== round) return;
-    if (!ok) { place.replaceChildren(line(report.title, "failed")); return; }
-    const lines = report.findings.map((finding) => line(finding.text, finding.verdict));
-    if (report.suggestion) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "button small";
-      button.textContent = `\u2192 ${report.suggestion}`;
-      button.addEventListener("click", () => { base.value = report.suggestion; look(); });
-      lines.push(button);
-    }
-    place.replaceChildren(...lines);
-  };
-  base.addEventListener("change", look);
 }
 
 // Checks side by side, each shown as it ends.

@@ -30,11 +30,17 @@ def test_another_organizations_connection_should_look_like_none(
     forget_rooms()
     stranger = other.browser(ADMIN)
     nothing = "a" + "b" * 15
-    for tail in ("", "/edit/ehr", "/registration", "/records", "/checks", "/history", "/ehr"):
+    for tail in ("", "/edit/ehr", "/registration", "/records", "/checks", "/history"):
         seen = stranger.get(f"/config/connections/{theirs}{tail}")
         unknown = stranger.get(f"/config/connections/{nothing}{tail}")
         assert seen.status == unknown.status == 404
         assert _without_reference(seen) == _without_reference(unknown)
+    for tail in ("/ehr", "/submit", "/approve", "/reject"):
+        seen = stranger.post(f"/config/connections/{theirs}{tail}", {"number": "1", "version": "v"})
+        unknown = stranger.post(f"/config/connections/{nothing}{tail}", {"number": "1", "version": "v"})
+        assert seen.status == unknown.status == 404
+        assert _without_reference(seen) == _without_reference(unknown)
+    assert stranger.get(f"/config/connections/new?from={theirs}").status == 404
     for method, tail, body in (
         ("GET", "", None),
         ("PUT", "", {"settings": {}}),
@@ -85,7 +91,7 @@ def test_somebody_without_a_role_sees_only_what_they_approve(house: House) -> No
 def test_an_administrator_who_is_not_the_approver_cannot_approve(house: House) -> None:
     admin = house.browser(ADMIN)
     connection = house.submitted(admin)
-    assert admin.get(f"/config/connections/{connection}/ehr").status == 403
+    assert admin.post(f"/config/connections/{connection}/ehr", {}).status == 403
     assert admin.post(f"/config/connections/{connection}/approve", {"number": "1"}).status == 403
     assert house.approved(connection) is None
 

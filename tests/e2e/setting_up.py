@@ -76,8 +76,8 @@ class SettingUp:
         admin.locator("#backend_client_id").fill(clients["backend"])
         self.camera.take_all(admin, f"{self.house.kind}-portal-writeback")
         admin.get_by_role("button", name="Save and continue").click()
-        self._choose(admin, "Tomas", "input[name=approver][type=radio]")
-        self._choose(admin, "Visits", "input[name=organizers][type=checkbox]")
+        self._choose(admin, "approver", "Tomas")
+        self._choose(admin, "organizers", "Visits")
         self.camera.take_all(admin, f"{self.house.kind}-portal-people")
         admin.get_by_role("button", name="Save and continue").click()
         expect(admin).to_have_url(f"{connection}/edit/visits")
@@ -91,7 +91,7 @@ class SettingUp:
         """The approver proves an EHR sign-in and approves."""
         approver.get_by_role("link", name=f"Sierra {self.house.kind}").click()
         self.camera.take_all(approver, f"{self.house.kind}-portal-approver")
-        approver.get_by_role("link", name="Sign in to the EHR").click()
+        approver.get_by_role("button", name="Sign in to the EHR").click()
         self._picture(approver, "hospital-sign-in")
         approver.locator(f"button[value={ANALYST}]").click()
         self.camera.take_all(approver, f"{self.house.kind}-portal-proven")
@@ -123,9 +123,10 @@ class SettingUp:
         self.camera.take_all(admin, f"{self.house.kind}-portal-checks")
         expect(admin.locator(".badge.failed")).to_have_count(0)
 
-    def _choose(self, admin: Page, query: str, boxes: str) -> None:
-        admin.get_by_label("Name or address").fill(query)
-        admin.get_by_role("button", name="Search").click()
+    def _choose(self, admin: Page, field: str, query: str) -> None:
+        """People are found while their name is typed, and chosen by their boxes."""
+        boxes = f"input[name={field}]:not([type=hidden])"
+        admin.locator(f"#q-{field}").fill(query)
         expect(admin.locator(f"{boxes}:not(:checked)").first).to_be_visible()
         found = admin.locator(boxes).filter(visible=True)
         for number in range(found.count()):
