@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-from config_function import revisions
+from config_function import forms, revisions
 from config_function.access import Caller, View
 from config_function.desk import Desk
-from config_function.field_rules import RULES, Rule
-from config_function.fields import get
-from config_function.forms import shown
+from config_function.field_rules import Rule
 from config_function.history import READ, chapters, people_of
 from config_function.names import Names
 from config_function.records import Record, changed_records, records, registration
@@ -105,7 +103,11 @@ class ConnectionPages:
             **self._shell.facts(caller, view, names),
             chapters=told,
             rest=rest,
-            shown=shown,
+            changes={
+                chapter.revision.number: forms.changes(chapter.before, chapter.revision)
+                for chapter in told
+                if chapter.before is not None
+            },
         )
 
     def _overview(
@@ -117,21 +119,22 @@ class ConnectionPages:
             caller,
             status=422 if faults else 200,
             **self._shell.facts(caller, view),
-            missing=_missing(view.latest) if view.latest.state in ("draft", "rejected") else [],
+            missing=_missing(view) if view.latest.state in ("draft", "rejected") else [],
             faults=faults or {},
             typed=request.form,
             proven=_proven(view.latest, caller, self._desk),
-            groups=_summary(view.latest),
+            groups=forms.summary(view.latest),
             public_url=self._desk.settings.public_url,
         )
 
 
-def _missing(revision: Revision) -> list[tuple[Rule, Sentence]]:
+def _missing(view: View) -> list[tuple[Rule, Sentence]]:
     """What is still to be decided, with the field it belongs to."""
     try:
-        revisions.need_complete(revision)
+        revisions.need_complete(view.latest, view.connection.fhir_base)
     except FieldRefusal as refusal:
-        return [(rule, refusal.fields[rule.name]) for rule in RULES if rule.name in refusal.fields]
+        faults = forms.by_field(refusal.fields, view.latest.writeback.adapter)
+        return [(rule, faults[rule.name]) for rule in forms.every_rule() if rule.name in faults]
     return []
 
 
@@ -141,15 +144,6 @@ def _proven(revision: Revision, caller: Caller, desk: Desk) -> bool:
     except Refusal:
         return False
     return True
-
-
-def _summary(revision: Revision) -> list[tuple[str, str, list[tuple[Rule, str]]]]:
-    """Every setting in words, by group; secrets have none."""
-    made: dict[tuple[str, str], list[tuple[Rule, str]]] = {}
-    for rule in RULES:
-        if rule.path:
-            made.setdefault((rule.step, rule.group), []).append((rule, shown(rule, get(revision, rule))))
-    return [(step, group, rows) for (step, group), rows in made.items()]
 
 
 def _number(request: Request) -> int:

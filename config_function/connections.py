@@ -156,7 +156,9 @@ class Connections:
     def edit(self, caller: Caller, connection_id: str, version: str, values: Mapping[str, Any]) -> View:
         """Settings by field name; what is left out stays. Opens a new draft unless nothing differs."""
         view = self._for_change(caller, connection_id, version, may_edit)
-        wanted = self._wanted(view.connection, view.latest, fields.read(values))
+        wanted = self._wanted(
+            view.connection, view.latest, fields.read(values, view.latest.writeback.adapter)
+        )
         revisions.need_frozen_unchanged(view.approved, wanted)
         if wanted == view.latest:
             return view
@@ -173,7 +175,7 @@ class Connections:
         """
         view = self._for_change(caller, connection_id, version, may_edit)
         revisions.need_state(view.latest, ("draft", "rejected"))
-        revisions.need_complete(view.latest)
+        revisions.need_complete(view.latest, view.connection.fhir_base)
         for client in revisions.signing_clients(view.latest):
             self._keys.current(view.connection.tenant, client.alg)
         found = self._endpoints(view)
@@ -235,6 +237,8 @@ class Connections:
     def _wanted(self, connection: Connection, before: Revision, typed: Mapping[str, Any]) -> Revision:
         wanted = fields.apply(before, typed)
         revisions.need_own_issuers(connection, wanted)
+        if wanted.writeback != before.writeback:
+            revisions.need_fitting_options(connection, wanted)
         return self._secrets.kept(wanted, typed)
 
     def _advance(self, caller: Caller, view: View, revision: Revision, what: str) -> View:

@@ -8,8 +8,8 @@ from config_function.access import Caller, View, may_edit
 from config_function.connections import version_of
 from config_function.desk import Desk
 from config_function.field_rules import STEPS, Rule, Step
-from config_function.fields import of_step, only
-from config_function.forms import groups
+from config_function.fields import of_step
+from config_function.forms import by_field, groups, sent
 from config_function.names import Names
 from config_function.shell import Shell
 from shared.errors import FieldRefusal, Refusal
@@ -43,14 +43,14 @@ class EditPages:
         return self._edited(request, caller, view, step)
 
     def _edited(self, request: Request, caller: Caller, view: View, step: Step) -> Response:
-        values = only(request.form, of_step(step))
+        values = sent(step, request.form, view.latest)
         connection = view.connection.id
         try:
             self._desk.connections.edit(caller, connection, request.form.get("version", ""), values)
         except FieldRefusal as refusal:
-            return self._edit_page(
-                request, caller, view, step, typed=request.form, faults=refusal.fields, status=422
-            )
+            adapter = request.form.get("adapter", view.latest.writeback.adapter)
+            faults = by_field(refusal.fields, adapter)
+            return self._edit_page(request, caller, view, step, typed=request.form, faults=faults, status=422)
         except Refusal as refusal:
             if refusal.reason.code != "changed-meanwhile":
                 raise

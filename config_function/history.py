@@ -42,9 +42,10 @@ class Doing:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A revision, how it differs from the one before, and what was done to it, newest first."""
+    """A revision, how it differs from the one ``before``, and what was done to it, newest first."""
 
     revision: Revision
+    before: Revision | None
     changes: tuple[tuple[Rule, Any, Any], ...]
     doings: tuple[Doing, ...]
 
@@ -56,6 +57,7 @@ def chapters(revisions: Sequence[Revision], audit: Sequence[Entry]) -> tuple[lis
     made = [
         Chapter(
             revision,
+            numbered.get(number - 1),
             tuple(differences(numbered[number - 1], revision)) if number - 1 in numbered else (),
             tuple(doing for doing in doings if doing.revision == number),
         )

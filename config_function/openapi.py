@@ -7,25 +7,14 @@ from typing import Any
 from config_function.beginning import ENVIRONMENTS, REGIONS, kinds
 from config_function.checks import PROBES
 from config_function.connections import REASON, REASON_LIMIT
-from config_function.field_rules import OBJECT_ID, RULES, Rule, Shape
+from config_function.field_rules import OBJECT_ID, RULES
 from config_function.fields import LARGEST
 from config_function.launch_report import OUTCOMES, SIDES
 from config_function.people_schemas import CURSOR_LIMIT, people_schemas
+from config_function.setting_schemas import Schema, setting_schema
 from shared.connection import CONNECTION_ID
 
-type Schema = dict[str, Any]
-
 _TEXT: Schema = {"type": "string"}
-_SHAPES: Mapping[Shape, Schema] = {
-    "flag": {"type": "boolean"},
-    "secret": {"type": "string", "writeOnly": True},
-    "text": {"type": "string"},
-    "choice": {"type": "string"},
-    "number": {"type": "integer"},
-    "lines": {"type": "array"},
-    "people": {"type": "array"},
-    "options": {"type": "object"},
-}
 
 
 @dataclass(frozen=True)
@@ -170,7 +159,7 @@ def _reference(name: str) -> Schema:
 
 
 def _schemas() -> dict[str, Schema]:
-    settings = {rule.name: _setting(rule) for rule in RULES}
+    settings = {rule.name: setting_schema(rule) for rule in RULES}
     shown = {name: schema for name, schema in settings.items() if not schema.get("writeOnly")}
     return {
         "Settings": _object(settings, required=(), closed=True),
@@ -305,25 +294,6 @@ def _beginning() -> dict[str, Schema]:
         "name": {"type": "string", "minLength": 1, "maxLength": 80},
         "fhir_base": {"type": "string", "maxLength": 500},
     }
-
-
-def _setting(rule: Rule) -> Schema:
-    schema: Schema = {**_SHAPES[rule.shape], "description": f"{rule.label}. {rule.hint}"}
-    if rule.shape == "choice":
-        schema["enum"] = [code for code, _ in rule.choices]
-    if rule.shape in ("text", "secret"):
-        schema |= {"maxLength": rule.most, "minLength": rule.least, "pattern": f"^({rule.pattern})$"}
-    if rule.shape == "number":
-        schema |= {"minimum": rule.least, "maximum": rule.most}
-    if rule.shape in ("lines", "people"):
-        schema |= {"maxItems": rule.items, "items": _item(rule)}
-    if rule.shape == "options":
-        schema |= {"maxProperties": rule.items, "additionalProperties": {"type": "string"}}
-    return schema
-
-
-def _item(rule: Rule) -> Schema:
-    return {"type": "string", "maxLength": rule.most, "pattern": f"^({rule.pattern})$"}
 
 
 def _object(

@@ -83,7 +83,9 @@ class Onboarding:
     def _settings(self, connection: str) -> None:
         page = self._open("opens the settings", f"{connection}/edit/ehr")
         clients = {_LABELS[side]: client for side, client in self._hospital.clients.items()}
+        backend = {name: clients.pop(name) for name in (_LABELS["backend"],) if name in clients}
         page = self._press("enters the client IDs", page, "Save and continue", clients)
+        page = self._press("enters the write-back client", page, "Save and continue", backend)
         wanted: dict[str, str | list[str]] = {"q-approver": TOMAS.given_name, "q-organizers": "Visits"}
         page = self._press("searches for approver, organizers", page, "Search", wanted)
         approver = _choices(page, "approver", TOMAS.name)[:1]

@@ -74,9 +74,12 @@ class Policy:
 
 @dataclass(frozen=True)
 class Writeback:
-    """Which adapter tells the EHR, and its options: whatever is not verified of a contract is an option."""
+    """Which adapter tells the EHR (a code of ``shared.ehr.catalogue``), and what of its options is set.
 
-    adapter: Literal["epic", "oracle", "fhir", "none"] = "none"
+    Whatever is not verified of a contract is an option.
+    """
+
+    adapter: str = "none"
     options: Mapping[str, str] = field(default_factory=dict)
 
 

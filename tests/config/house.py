@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import azure.functions as func
 
 from config_function import blueprint
+from config_function.field_rules import STEPS
 from sandbox.keys import signing_keys
 from shared.clock import SystemEntropy
 from shared.connection import Approved, Connection, Revision
@@ -254,7 +255,7 @@ class House:
         self.secrets = MemorySecrets()
         self.vault = MemorySecrets()
         self.vault.secrets[signing_keys_name()] = key_set("alone")
-        self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/fhir"
+        self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/interconnect/api/FHIR/R4"
         self.ehr.serve(self.base)
         sealer = Sealer([urlsafe_b64encode(b"k" * 24)], clock)
         self.services = SimpleNamespace(
@@ -301,7 +302,7 @@ class House:
         """
         other = copy.copy(self)
         other.tenant = str(uuid.uuid4())
-        other.base = f"https://ehr-{uuid.uuid4().hex[:8]}.cascade.example/fhir"
+        other.base = f"https://ehr-{uuid.uuid4().hex[:8]}.cascade.example/interconnect/api/FHIR/R4"
         self.ehr.serve(other.base)
         for name, house in (("first", self), ("second", other)):
             self.vault.secrets[signing_keys_name(house.tenant)] = key_set(name)
@@ -328,7 +329,7 @@ class House:
         page = browser.post("/config/connections/new", beginning(self.base, kind=kind))
         assert page.status == 303, page.text
         connection = page.location.split("/")[3]
-        for step in ("ehr", "people", "visits"):
+        for step in STEPS:
             browser.save(
                 connection, step, SETTINGS[step] | {k: v for k, v in settings.items() if step == "ehr"}
             )
@@ -364,8 +365,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     "ehr": {
         "provider_client_id": "provider-1",
         "patient_client_id": "patient-1",
-        "backend_client_id": "backend-1",
     },
+    "writeback": {"backend_client_id": "backend-1"},
     "people": {"approver": ANALYST, "organizers": f",{POOL}"},
     "visits": {"time_zone": "America/Chicago"},
 }

@@ -397,7 +397,7 @@ def test_a_cursor_of_another_connection_leads_nowhere(house: House, connection: 
     cursor = admin.call("GET", api_of(connection)).json()["next"]
     (found,) = house.connections()
     assert isinstance(found, Connection)
-    house.base = house.base.replace("/fhir", "/second/fhir")
+    house.base += "/second"
     house.ehr.serve(house.base)
     second = house.begun(admin)
     for wrong in (cursor, "x", "%00", "A" * 2_001):

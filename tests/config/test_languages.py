@@ -126,8 +126,8 @@ def states(house: House) -> Iterator[tuple[str, Browser, str]]:
 
 
 PAGES = (
-    "", "/edit/ehr", "/edit/writeback", "/edit/people", "/edit/visits", "/registration", "/records", "/checks",
-    "/clinicians", "/launches", "/history",
+    "", "/edit/ehr", "/edit/writeback", "/edit/people", "/edit/visits", "/registration", "/records",
+    "/checks", "/clinicians", "/launches", "/history",
 )  # fmt: skip
 
 

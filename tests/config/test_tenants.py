@@ -282,8 +282,8 @@ def test_without_keys_nothing_is_submitted_and_the_operators_part_is_said(house:
 def test_clients_that_do_not_sign_need_no_keys(house: House, other: House) -> None:
     connection = _without_keys(house, other)
     admin = other.browser(ADMIN)
-    unsigned = {"provider_auth": "none", "patient_auth": "none", "backend_client_id": ""}
-    admin.save(connection, "ehr", unsigned | {"adapter": "none"})
+    admin.save(connection, "ehr", {"provider_auth": "none", "patient_auth": "none"})
+    admin.save(connection, "writeback", {"adapter": "none", "backend_client_id": ""})
     version = admin.get(f"/config/connections/{connection}").value("version")
     assert admin.post(f"/config/connections/{connection}/submit", {"version": version}).status == 303
 

@@ -68,9 +68,13 @@ class SettingUp:
     def decide(self, admin: Page, connection: str, clients: dict[str, str]) -> None:
         """The administrator enters client IDs, people and policy, and submits."""
         admin.goto(f"{connection}/edit/ehr")
-        for side, client in clients.items():
-            admin.locator(f"#{side}_client_id").fill(client)
+        for side in ("provider", "patient"):
+            admin.locator(f"#{side}_client_id").fill(clients[side])
         self.camera.take_all(admin, f"{self.house.kind}-portal-ehr")
+        admin.get_by_role("button", name="Save and continue").click()
+        expect(admin).to_have_url(f"{connection}/edit/writeback")
+        admin.locator("#backend_client_id").fill(clients["backend"])
+        self.camera.take_all(admin, f"{self.house.kind}-portal-writeback")
         admin.get_by_role("button", name="Save and continue").click()
         self._choose(admin, "approver", "Tomas")
         self._choose(admin, "organizers", "Visits")
