@@ -9,6 +9,7 @@ from typing import Any
 from config_function.kinds import KINDS, ContextTokens
 from shared.connection import Approved, Client, Connection, Revision, Side
 from shared.ehr.scopes import backend_scope
+from shared.launch.visit import GROUP_MEMBER, GROUP_VALUE
 from shared.smart.authorize import approval_scopes, launch_scopes
 
 # Shown as it stands in the record; a floating or external window is what a video visit needs.
@@ -112,6 +113,9 @@ def context_string(revision: Revision, tokens: ContextTokens | None, side: Side,
     parts = [f"{revision.visit_source.key}={tokens.conference if visit == 'conference' else tokens.session}"]
     if revision.user_key(side):
         parts.append(f"{revision.user_key(side)}={tokens.user}")
+    if visit == "conference":
+        # Nothing else tells a group's launch from one patient's: both are named by the same member.
+        parts.append(f"{GROUP_MEMBER}={GROUP_VALUE}")
     if side == "provider" and revision.policy.departments:
         parts.append(f"departmentId={tokens.department}")
     return "&".join(parts)

@@ -32,10 +32,13 @@ def table_messages() -> Iterator[str]:
     from config_function.checks import PROBES
     from config_function.field_rules import RULES
     from config_function.kinds import KINDS
+    from shared.patient_words import OTHERWISE, WORDS
     from shared.reasons import REASONS
 
     for reason in REASONS.values():
         yield from (reason.title, reason.text, reason.staff)
+    for words in (OTHERWISE, *WORDS.values()):
+        yield from (words.title, words.now)
     for rule in RULES:
         yield from (rule.group, rule.label, rule.hint, rule.says, *(label for _, label in rule.choices))
     for kind in KINDS.values():

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from shared.connection import Approved
 from shared.ehr.backend import Backend
-from shared.ehr.port import Telling
+from shared.ehr.port import DeviceTelling, Telling
 from shared.errors import AnswerRefused, StatusRefused
 from shared.outbound import Answer
 from shared.smart.dialect import DIALECTS
@@ -43,6 +43,10 @@ OPTIONS: Mapping[str, Option] = {
     "status_connected": Option("1", "Status of somebody who has connected."),
     "status_disconnected": Option("2", "Status of somebody who has left."),
     "vendor_name": Option("Antesala", "What the EHR is told as the vendor."),
+    "device_path": Option("", "Path of the service for device tests; empty: results are not sent."),
+    "parameter_device": Option("DeviceStatus", "Name of the parameter for a device test's result."),
+    "device_works": Option("1", "Result of a device that works."),
+    "device_fails": Option("2", "Result of a device with a fault."),
     "scope": Option("", "Scopes to ask for; empty: those of the registration sheet."),
 }
 
@@ -65,14 +69,29 @@ class EpicAdapter:
         if telling.role == "unattributed" or not telling.user:
             return
         options = options_of(approved)
+        self._send(approved, options, options["path"], parameters(options, telling))
+
+    def takes_device(self, approved: Approved) -> bool:
+        """See ``DeviceAdapter.takes_device``: the service is not public, so its path is an option."""
+        return bool(options_of(approved)["device_path"])
+
+    def tell_device(self, approved: Approved, telling: DeviceTelling) -> None:
+        """See ``DeviceAdapter.tell_device``. The service knows visits only: without one it is not called."""
+        if telling.context is None:
+            return
+        options = options_of(approved)
+        self._send(approved, options, options["device_path"], device_parameters(options, telling))
+
+    def _send(
+        self, approved: Approved, options: Mapping[str, str], path: str, values: Mapping[str, str]
+    ) -> None:
         method = options["method"].upper()
         if method not in _METHODS:
             raise AnswerRefused("the option method is neither POST nor GET")
-        values = parameters(options, telling)
         answer = self._backend.send(
             approved,
             method,
-            service_url(approved, options),
+            service_url(approved, {**options, "path": path}),
             headers=DIALECTS["epic"].headers(approved.revision.backend.client_id),
             form=values if method == "POST" else None,
             query=values if method == "GET" else None,
@@ -110,6 +129,17 @@ def parameters(options: Mapping[str, str], telling: Telling) -> dict[str, str]:
         options["parameter_user_type"]: options[f"type_{telling.role}"],
         options["parameter_vendor"]: options["vendor_name"],
         options["parameter_status"]: options[f"status_{telling.status}"],
+    }
+
+
+def device_parameters(options: Mapping[str, str], telling: DeviceTelling) -> dict[str, str]:
+    """What is sent of a device test, by parameter name."""
+    return {
+        options["parameter_conference"]: telling.context.visit_id if telling.context else "",
+        options["parameter_user"]: telling.user,
+        options["parameter_user_type"]: options["type_patient"],
+        options["parameter_vendor"]: options["vendor_name"],
+        options["parameter_device"]: options["device_works" if telling.result == "works" else "device_fails"],
     }
 
 

@@ -37,7 +37,9 @@ def test_epic_context_strings_are_those_of_the_guide() -> None:
         row.purpose: row for row in records(ADDRESSES, Approved(EPIC, replace(REVISION, group=True)))
     }
     assert by_purpose["provider-visit"].context == "sessionId=%CSN%&epicUserId=%EPICUSERID%"
-    assert by_purpose["provider-group"].context == "sessionId=%CONFERENCEID%&epicUserId=%EPICUSERID%"
+    assert by_purpose["provider-group"].context == (
+        "sessionId=%CONFERENCEID%&epicUserId=%EPICUSERID%&visit=group"
+    )
     assert by_purpose["patient-group"].client_id == "pat"
     assert dict(by_purpose["patient-visit"].mnemonics)["CLIENTID"] == "pat"
     assert by_purpose["provider-view"].launch_url.endswith(f"?open={VIEW}")
