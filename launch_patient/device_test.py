@@ -9,11 +9,13 @@ import logging
 from typing import Protocol
 
 from launch_patient.device_ticket import DeviceTickets, Ticket, result_of
-from shared.ehr.port import DeviceResult
+from shared.connection import Approved
+from shared.ehr.port import DeviceAdapter, DeviceResult
 from shared.ehr.registry import Adapters
 from shared.errors import OutsideError, Refusal
 from shared.launch.door import Door, DoorServices
 from shared.launch.same_origin import own_page_only
+from shared.launch.surroundings import fitness
 from shared.smart.discovery import Discovery
 from shared.smart.token import Tokens
 from shared.store.operations import Outcome
@@ -34,18 +36,28 @@ class DeviceTestServices(DoorServices, Protocol):
     def tokens(self) -> Tokens: ...
 
 
+class Devices(Protocol):
+    """Who tells an EHR what device tests found."""
+
+    def device(self, approved: Approved) -> DeviceAdapter | None:
+        """See ``Adapters.device``."""
+        ...
+
+
 class DeviceTest:
     """One for the process."""
 
-    def __init__(self, services: DeviceTestServices) -> None:
+    def __init__(self, services: DeviceTestServices, devices: Devices | None = None) -> None:
+        """``devices``: who tells which EHR; those of ``shared.ehr`` unless given."""
         self._services = services
+        self._given = devices
         self._door = Door("patient", services)
         self._tickets = DeviceTickets(services)
 
     @functools.cached_property
-    def _adapters(self) -> Adapters:
+    def _adapters(self) -> Devices:
         services = self._services
-        return Adapters(services.outbound, services.discovery, services.tokens, services.clock)
+        return self._given or Adapters(services.outbound, services.discovery, services.tokens, services.clock)
 
     def page(self, request: Request) -> Response:
         """``GET /launch/patient/{connection}/device-test``; Refusal for a connection that is not in use."""
@@ -58,6 +70,7 @@ class DeviceTest:
             service_url="/healthz",
             report_url=request.path if told else "",
             ticket=handle if told else "",
+            web_view=fitness(request.header("user-agent")) == "web-view",
         )
         return page.with_headers(Permissions_Policy=_PERMISSIONS)
 

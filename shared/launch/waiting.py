@@ -68,6 +68,7 @@ class Waiting:
         handle = self._entropy.token(24)
         url = f"/launch/{self._side}/{connection}/wait/{handle}"
         ticket = {
+            "s": self._side,
             "c": connection,
             "o": int(opens.timestamp()),
             "z": approved.revision.time_zone,
@@ -87,8 +88,8 @@ class Waiting:
             if repeated is None:
                 raise Refusal("flow-unknown", "no ticket of this browser")
             return repeated
-        if ticket["c"] != connection:
-            raise Refusal("flow-unknown", "the ticket is of another connection")
+        if (ticket["s"], ticket["c"]) != (self._side, connection):
+            raise Refusal("flow-unknown", "the ticket is of another door")
         opens = datetime.fromtimestamp(ticket["o"], UTC)
         if self._clock.now() < opens:
             return self._early(request, opens, ticket["z"])

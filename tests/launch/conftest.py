@@ -215,6 +215,7 @@ class World:
             people=self.people,
             rooms=self.rooms,
             pages=pages,
+            tokens=None,
         )
 
     def use(self, settings: Revision, head: Connection | None = None) -> None:
