@@ -8,7 +8,6 @@ import pytest
 from shared.connection import VisitSource
 from tests.launch import microsoft
 from tests.launch.conftest import BY_APPOINTMENT, CONNECTION, World, connection, revision
-from tests.launch.ehr import BASE
 
 DSTU2 = "https://ehr.example/api/FHIR/DSTU2"
 
@@ -118,4 +117,3 @@ def test_a_visit_belongs_to_its_connection(world: World) -> None:
     keys = world.services.pseudonyms.visit_keys(other.id, "session", "880014417731")
     assert opened(world).connection == CONNECTION
     assert opened(world).visit_key not in keys
-    assert BASE == other.fhir_base
