@@ -11,7 +11,6 @@ from typing import Protocol
 from launch_patient.device_ticket import DeviceTickets, Ticket, result_of
 from shared.connection import Approved
 from shared.ehr.port import DeviceAdapter, DeviceResult
-from shared.ehr.registry import Adapters
 from shared.errors import OutsideError, Refusal
 from shared.launch.door import Door, DoorServices
 from shared.launch.same_origin import own_page_only
@@ -56,6 +55,9 @@ class DeviceTest:
 
     @functools.cached_property
     def _adapters(self) -> Devices:
+        # Imported here: a device test that nobody is told of needs none of it.
+        from shared.ehr.registry import Adapters
+
         services = self._services
         return self._given or Adapters(services.outbound, services.discovery, services.tokens, services.clock)
 

@@ -92,7 +92,7 @@ class Waiting:
             raise Refusal("flow-unknown", "the ticket is of another door")
         opens = datetime.fromtimestamp(ticket["o"], UTC)
         if self._clock.now() < opens:
-            return self._early(request, opens, ticket["z"])
+            return self._early(request, connection, opens, ticket["z"])
         with self._outcomes.watched(connection, self._side):
             # The ticket stays when this fails: a reload tries again.
             return enter(request, ticket["d"], handle).with_cookies(self._tickets.drop(handle))
@@ -110,7 +110,7 @@ class Waiting:
         refusal.cookies = (self._tickets.drop(handle),)
         return refusal
 
-    def _early(self, request: Request, opens: datetime, zone: str) -> Response:
+    def _early(self, request: Request, connection: str, opens: datetime, zone: str) -> Response:
         now = self._clock.now()
         seconds = int((opens - now).total_seconds()) + 1
         return self._pages.page(
@@ -122,6 +122,7 @@ class Waiting:
             says=in_words(opens, now, zone),
             seconds=seconds,
             waits=opens - now <= MOST_WAITING,
+            device_test=f"/launch/patient/{connection}/device-test" if self._side == "patient" else "",
         )
 
 

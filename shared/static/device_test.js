@@ -36,6 +36,8 @@ function conclude() {
   place.hidden = false;
   place.className = `message ${works ? "good" : "warn"}`;
   place.textContent = works ? words.ready : words.faulty;
+  find("start").classList.toggle("primary", !works);
+  place.scrollIntoView({ block: "center" });
   if (works) report(place);
 }
 

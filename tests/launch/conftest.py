@@ -169,14 +169,15 @@ class Browser:
 class World:
     """Everything together; ``launch`` walks both legs."""
 
-    def __init__(self) -> None:
+    def __init__(self, public: str = PUBLIC) -> None:
+        self.public = public
         self.clock = Clock()
         self.entropy = SystemEntropy()
         self.stores = Stores()
         self.entra, self.people, self.rooms = microsoft.Entra(), microsoft.People(), microsoft.Rooms()
         self.entra.account = microsoft.account()
         keys = SigningKeys(_Secrets(), self.clock)
-        self.ehr = Ehr(self.clock, keys.jwks())
+        self.ehr = Ehr(self.clock, keys.jwks(), public)
         self.browser = Browser()
         self.services = self._services(keys)
         self.provider = ProviderDoor(cast("Any", self.services))
@@ -201,7 +202,7 @@ class World:
             entropy=self.entropy,
         )
         return SimpleNamespace(
-            settings=SimpleNamespace(public_url=PUBLIC),
+            settings=SimpleNamespace(public_url=self.public),
             clock=clock,
             entropy=self.entropy,
             sealer=sealer,

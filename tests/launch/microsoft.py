@@ -73,6 +73,7 @@ class Rooms:
     opened: list[tuple[VisitContext, Launcher]] = field(default_factory=list)
     refusal: Refusal | None = None
     patient_url: str = "https://visit.teams.example/patient"
+    provider_url: str = "https://teams.example/provider"
     organizer: str = ""
     """Whose name the meeting is in; empty: the launching provider's."""
 
@@ -87,4 +88,4 @@ class Rooms:
             "2030-03-01T09:00:00.000Z",
             organizer=self.organizer or launcher.oid,
         )
-        return Room("https://teams.example/provider", self.patient_url, live=True, visit=visit)
+        return Room(self.provider_url, self.patient_url, live=True, visit=visit)
