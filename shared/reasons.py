@@ -90,7 +90,7 @@ _ROWS = (
            "Please contact your administrator.",
            "The EHR user ID and the signed-in EHR account no longer belong together. Check the context "
            "string, then unlink the user in the portal.", logging.ERROR),
-    Reason("too-early", 403, "It is a little early",
+    Reason("too-early", 403, "You are a little early",
            "Please come back shortly before your visit.",
            "The visit's join window has not opened yet."),
     Reason("too-late", 403, "This visit is over",
