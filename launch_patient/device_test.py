@@ -62,8 +62,15 @@ class DeviceTest:
         return self._given or Adapters(services.outbound, services.discovery, services.tokens, services.clock)
 
     def page(self, request: Request) -> Response:
-        """``GET /launch/patient/{connection}/device-test``; Refusal for a connection that is not in use."""
+        """``GET /launch/patient/{connection}/device-test``.
+
+        Refusal for a connection that is not in use, or browser-unsupported.
+        """
         approved = self._door.approved(request.route.get("connection", ""))
+        fit = fitness(request.header("user-agent"))
+        if fit == "too-old":
+            # Its script would not even begin there.
+            raise Refusal("browser-unsupported")
         handle = request.query.get("ticket", "")
         told = self._tickets.find(request, handle) is not None and self._adapters.device(approved) is not None
         page = self._services.pages.page(
@@ -72,7 +79,7 @@ class DeviceTest:
             service_url="/healthz",
             report_url=request.path if told else "",
             ticket=handle if told else "",
-            web_view=fitness(request.header("user-agent")) == "web-view",
+            web_view=fit == "web-view",
         )
         return page.with_headers(Permissions_Policy=_PERMISSIONS)
 

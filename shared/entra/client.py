@@ -123,8 +123,7 @@ class Entra:
             result = app.acquire_token_by_auth_code_flow(kept, answer)
         id_token = result.get("id_token")
         if "error" in result or not isinstance(id_token, str):
-            code = _error_code(result)
-            raise Refusal("account-unusable" if code.endswith(_DISABLED) else "sign-in-failed", code)
+            raise refused_sign_in(result)
         return self._claims.account(id_token, nonce=str(flow["nonce"]), tenant=tenant)
 
     def verify_api_token(self, bearer: str) -> ApiCaller:
@@ -199,6 +198,12 @@ def _forgetful_cache() -> Any:
             """Let go of what was granted."""
 
     return ForgetfulCache()
+
+
+def refused_sign_in(result: Mapping[str, Any]) -> Refusal:
+    """What it means for the person that Entra gave no token; another account may do."""
+    code = _error_code(result)
+    return Refusal("account-unusable" if code.endswith(_DISABLED) else "sign-in-failed", code)
 
 
 def _error_code(result: Mapping[str, Any]) -> str:

@@ -53,8 +53,11 @@ def test_a_device_that_works_is_told_to_the_clinic_once(porch: Porch, page: Page
     expect(page.locator("[data-summary]")).to_contain_text("Your clinic knows now that your device works.")
     inspect(page, camera, "door-device-works")
     check(page, microphone="Works", connection="Works")
+    ready = "Everything works. You are ready for your visit. You can close this page."
+    expect(page.locator("[data-summary]")).to_have_text(ready)
     page.goto("about:blank")
     assert [one.result for one in clerk.told] == ["works"]
+    assert porch.count("POST /launch/patient") == 1
 
 
 def test_without_a_launch_nothing_is_sent(porch: Porch, page: Page) -> None:

@@ -69,6 +69,14 @@ def test_a_test_without_a_visit_names_the_person_only(registry: Adapters, desk: 
     assert event["agent"][0]["who"] == {"identifier": {"value": "WPR-1"}}
 
 
+def test_a_visit_without_resources_is_named_as_it_was_launched(registry: Adapters, desk: Desk) -> None:
+    known = telling().context
+    bare = device(context=replace(known, appointment="", encounter=""))
+    adapter(registry, "fhir").tell_device(approved("fhir"), bare)
+    whats = [one["what"] for one in desk.told[0].json["entity"]]
+    assert {"identifier": {"value": "880014417731"}} in whats
+
+
 def test_nothing_is_created_where_the_server_does_not_say_it_can(registry: Adapters, desk: Desk) -> None:
     desk.audit_event = None
     with pytest.raises(AnswerRefused):

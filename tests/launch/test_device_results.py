@@ -179,6 +179,12 @@ def test_while_one_request_tells_the_other_waits_for_another_day(bench: Bench) -
     assert not bench.clerk.told
 
 
+def test_a_browser_too_old_is_told_instead_of_a_button_that_does_nothing(bench: Bench) -> None:
+    old = {"user-agent": "Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko"}
+    shown = bench.world.browser.open(bench.test.page, PATH, route=ROUTE, headers=old)
+    assert shown.reason == "browser-unsupported"
+
+
 def test_no_ticket_where_nothing_is_written_back(bench: Bench) -> None:
     bench.world.use(revision(writeback=Writeback("none")))
     assert bench.come() == ""

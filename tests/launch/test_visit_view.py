@@ -157,7 +157,7 @@ def test_a_view_survives_a_new_revision(world: World, url: str) -> None:
     assert show(world, url).status == 200
 
 
-def test_a_request_for_the_state_reads_three_rows_at_most(world: World, url: str) -> None:
+def test_a_request_for_the_state_looks_at_the_connection_once(world: World, url: str) -> None:
     put(world, sighting("1", "waiting", 1))
     before = world.stores.region.connections.reads
     show(world, url)
