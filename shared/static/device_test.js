@@ -105,6 +105,7 @@ async function camera(open) {
   try {
     const stream = await open("video");
     running.push(() => stream.getTracks().forEach((track) => track.stop()));
+    find("preview").hidden = false;
     find("preview").srcObject = stream;
     await find("preview").play();
     tell("camera", "good");
@@ -175,6 +176,7 @@ async function connection() {
 }
 
 function release() {
+  find("preview").hidden = true;
   while (running.length) running.pop()();
 }
 

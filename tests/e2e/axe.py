@@ -28,6 +28,7 @@ def violations(page: Page) -> list[str]:
 
 def inspect(page: Page, camera: Camera, name: str) -> None:
     """Wide and light, then 320 px and dark: no violation, nothing to scroll sideways; a picture of each."""
+    page.set_viewport_size(WIDE)
     found = violations(page)
     camera.take(page, name)
     page.set_viewport_size(NARROW)
