@@ -6,11 +6,13 @@ from config_function import revisions
 from config_function.access import Caller, View
 from config_function.desk import Desk
 from config_function.field_rules import RULES, Rule
-from config_function.fields import differences, get
+from config_function.fields import get
 from config_function.forms import shown
+from config_function.history import READ, chapters, people_of
 from config_function.names import Names
-from config_function.records import records, registration
+from config_function.records import Record, changed_records, records, registration
 from config_function.shell import Shell
+from config_function.wording import WITHOUT_CONTEXT, WORDING
 from shared.connection import Approved, Revision
 from shared.errors import FieldRefusal, Refusal
 from shared.texts import Sentence
@@ -63,54 +65,47 @@ class ConnectionPages:
         """What the analyst registers in the EHR."""
         view = self._shell.load(request, caller)
         rows = registration(self._desk.addresses, view.connection, view.latest)
-        return self._shell.page("registration", request, caller, **self._shell.facts(caller, view), rows=rows)
+        words = WORDING[view.connection.kind]
+        facts = self._shell.facts(caller, view)
+        return self._shell.page("registration", request, caller, **facts, rows=rows, words=words)
 
     def records(self, request: Request, caller: Caller) -> Response:
         """What the analyst copies into the EHR's records."""
         view = self._shell.load(request, caller)
-        rows = (
-            records(self._desk.addresses, Approved(view.connection, view.approved)) if view.approved else ()
-        )
-        return self._shell.page("records", request, caller, **self._shell.facts(caller, view), rows=rows)
-
-    def checks(self, request: Request, caller: Caller) -> Response:
-        """Tries the connection out."""
-        view = self._shell.load(request, caller)
-        names = Names(self._desk.people, caller.tenant)
-        asked, person = request.form.get("probe", ""), request.form.get("person", "")
-        verdict = self._desk.checks.run(caller, view, asked, person) if request.method == "POST" else None
+        rows, changing = self._records(view)
         return self._shell.page(
-            "checks",
+            "records",
             request,
             caller,
-            **self._shell.facts(caller, view, names),
-            planned=self._desk.checks.plan(view),
-            asked=(asked, person),
-            verdict=verdict,
+            **self._shell.facts(caller, view),
+            rows=rows,
+            changing=changing,
+            words=WORDING[view.connection.kind],
+            without_context=WITHOUT_CONTEXT,
         )
 
+    def _records(self, view: View) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+        """The records in service, and the names of those that a newer revision would change."""
+        if view.approved is None:
+            return (), ()
+        serving = Approved(view.connection, view.approved)
+        changing = changed_records(self._desk.addresses, serving, view.latest)
+        return records(self._desk.addresses, serving), changing
+
     def history(self, request: Request, caller: Caller) -> Response:
-        """Revisions, changes and recent launches."""
+        """Every revision with what changed and who did what to it; then what else was done."""
         view, numbered = self._desk.connections.revisions(caller, request.route.get("connection", ""))
-        audit, launches = self._desk.connections.history(caller, view.connection.id)
-        older = {revision.number + 1: revision for revision in numbered}
-        changes = {
-            revision.number: [
-                (rule, shown(rule, before), shown(rule, after))
-                for rule, before, after in differences(older[revision.number], revision)
-            ]
-            for revision in numbered
-            if revision.number in older
-        }
+        told, rest = chapters(numbered, self._desk.connections.audit(caller, view.connection.id, READ))
+        names = Names(self._desk.people, caller.tenant)
+        names.read(people_of(told, rest))
         return self._shell.page(
             "history",
             request,
             caller,
-            **self._shell.facts(caller, view),
-            revisions=numbered,
-            changes=changes,
-            audit=audit,
-            launches=launches,
+            **self._shell.facts(caller, view, names),
+            chapters=told,
+            rest=rest,
+            shown=shown,
         )
 
     def _overview(

@@ -16,6 +16,8 @@ from shared.connection import Revision
 from shared.errors import FieldRefusal
 from shared.texts import Sentence, Text
 
+# Of any whole number that is sent.
+LARGEST = 10**9
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
 
 
@@ -55,6 +57,15 @@ def apply(revision: Revision, parsed: Mapping[str, Any]) -> Revision:
 def settings(revision: Revision) -> dict[str, Any]:
     """Every setting by field name, as the API shows it; secrets never."""
     return {rule.name: _plain(get(revision, rule)) for rule in RULES if rule.path}
+
+
+def handed_on(revision: Revision) -> dict[str, Any]:
+    """The settings that a copy begins with: not what belongs to one EHR server or was registered there."""
+    own = {"name", "issuers", "provider_client_id", "patient_client_id", "backend_client_id"}
+    handed = {name: value for name, value in settings(revision).items() if name not in own}
+    # The one option that is an address on the EHR's own server.
+    handed["writeback_options"].pop("interconnect_base", None)
+    return handed
 
 
 def get(revision: Revision, rule: Rule) -> Any:
@@ -127,9 +138,10 @@ def _flag(_: Rule, value: Any) -> bool:
 def _number(rule: Rule, value: Any) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", value):
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not rule.least <= value <= rule.most:
+    number = whole(value)
+    if number is None or not rule.least <= number <= rule.most:
         raise ValueError("not a number of the range")
-    return value
+    return number
 
 
 def _list(rule: Rule, value: Any, separator: str) -> tuple[str, ...]:
@@ -182,6 +194,13 @@ def _is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
+
+
+def whole(value: Any) -> int | None:
+    """A JSON number without a fraction, however it is written (JSON Schema 2020-12 section 6.1.1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def only(values: Mapping[str, Any], rules: Iterable[Rule]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from config_function.field_rules import RULES
 from config_function.fields import get
 from shared.clock import parse_timestamp
-from shared.connection import Connection, Endpoints, Proof, Revision, State
+from shared.connection import Client, Connection, Endpoints, Proof, Revision, State
 from shared.errors import FieldRefusal, Refusal
 from shared.texts import Sentence, Text
 
@@ -99,6 +99,12 @@ def _unsecret(revision: Revision) -> dict[str, Sentence]:
         for side, client in clients.items()
         if client.client_id and client.auth == "client_secret_basic" and not client.secret_name
     }
+
+
+def signing_clients(revision: Revision) -> list[Client]:
+    """The clients that prove themselves with our own keys."""
+    clients = (revision.provider, revision.patient, revision.backend)
+    return [client for client in clients if client.client_id and client.auth == "private_key_jwt"]
 
 
 def need_fresh_proof(revision: Revision, approver: str, now: datetime) -> None:

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from launch_patient.device_ticket import DeviceTickets, Ticket, result_of
 from shared.connection import Approved
+from shared.edge import refuse_cross_site
 from shared.ehr.port import DeviceAdapter, DeviceResult
 from shared.errors import OutsideError, Refusal
 from shared.launch.door import Door, DoorServices
-from shared.launch.same_origin import own_page_only
 from shared.launch.surroundings import fitness
 from shared.smart.discovery import Discovery
 from shared.smart.token import Tokens
@@ -88,7 +88,7 @@ class DeviceTest:
 
         Refusal cross-site, parameter-invalid, or flow-unknown without a ticket that opens.
         """
-        own_page_only(request, self._services.settings.public_url)
+        refuse_cross_site(request, self._services.settings.public_url)
         result = result_of(request.form.get("result", ""))
         handle = request.form.get("ticket", "")
         ticket = self._tickets.find(request, handle)

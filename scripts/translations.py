@@ -30,8 +30,12 @@ def table_messages() -> Iterator[str]:
     """The sentences of the tables, which stand there without a mark of their own."""
     from config_function.beginning import ENVIRONMENTS, REGIONS
     from config_function.checks import PROBES
+    from config_function.checks.waiting import LINES
     from config_function.field_rules import RULES
+    from config_function.guide import sentences as sentences_of_the_guide
     from config_function.kinds import KINDS
+    from config_function.records import AUDIENCES, PLANS
+    from config_function.wording import WITHOUT_CONTEXT, WORDING
     from shared.patient_words import OTHERWISE, WORDS
     from shared.reasons import REASONS
 
@@ -44,6 +48,13 @@ def table_messages() -> Iterator[str]:
     for kind in KINDS.values():
         yield from (kind.label, kind.registry)
     yield from (probe.label for probe in PROBES)
+    for plan in PLANS:
+        yield from (plan.name, plan.about)
+    for words in WORDING.values():
+        yield from words.sentences()
+    yield from (*AUDIENCES.values(), *WITHOUT_CONTEXT.values())
+    yield from sentences_of_the_guide()
+    yield from (line.name for line in LINES)
     yield from (label for _, label in ENVIRONMENTS)
     yield from REGIONS.values()
 

@@ -147,7 +147,10 @@ class Revision:
 
 @dataclass(frozen=True)
 class Connection:
-    """The part of a connection that never changes, and which of its revisions is approved (0: none)."""
+    """The part of a connection that never changes, and which of its revisions is approved (0: none).
+
+    ``copied_from``: the connection whose settings it began with (production from test), or empty.
+    """
 
     id: str
     tenant: str
@@ -158,6 +161,7 @@ class Connection:
     created_at: str
     latest: int = 1
     approved: int = 0
+    copied_from: str = ""
     etag: str = field(default="", compare=False)
 
     def document(self) -> dict[str, Any]:

@@ -103,7 +103,13 @@ def test_people_are_found_and_chosen_without_script(house: House) -> None:
     admin = house.browser(ADMIN)
     connection = house.begun(admin)
     path = f"/config/connections/{connection}/edit/people"
-    form = {"version": "v", "action": "search", "q": "Dr. El", "approver": ANALYST, "organizers": ","}
+    form = {
+        "version": "v",
+        "action": "search",
+        "q-organizers": "Dr. El",
+        "approver": ANALYST,
+        "organizers": ",",
+    }
     page = admin.post(path, form)
     assert page.status == 200
     assert f'value="{CLINICIAN}"' in page.text

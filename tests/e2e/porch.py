@@ -70,7 +70,7 @@ class Porch:
     def __init__(self) -> None:
         self._server = _Server(("127.0.0.1", 0), _Visitor)
         self.url = f"http://localhost:{self._server.server_address[1]}"
-        self.world = World(self.url)
+        self.world = World(public=self.url)
         self.world.rooms.provider_url = f"{self.url}{TEAMS}?who=provider"
         self.world.rooms.patient_url = f"{self.url}{TEAMS}?who=patient"
         self.requests: list[str] = []

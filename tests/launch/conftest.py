@@ -20,11 +20,12 @@ from shared.clock import SystemEntropy
 from shared.connection import Client, Connection, Endpoints, Revision, UserSource, VisitSource
 from shared.context import ContextSeal
 from shared.errors import Refusal
-from shared.keys import SigningKeys
+from shared.keys import SigningKeys, signing_keys_name
 from shared.launch import SmartFlow
 from shared.oidc import KeySets
 from shared.pages import Pages
 from shared.sealing import Pseudonyms, Sealer
+from shared.secrets import SecretMissing
 from shared.smart.discovery import Discovery
 from shared.smart.id_token import IdTokens
 from shared.smart.token import Tokens
@@ -51,8 +52,16 @@ class Clock:
 
 
 class _Secrets:
+    """The one key set: under the only organization's name, and under that of the tests' own."""
+
+    def __init__(self) -> None:
+        self.names = {signing_keys_name(), signing_keys_name(microsoft.TENANT)}
+        self.reads: list[str] = []
+
     def read(self, name: str) -> str:
-        assert name == "ehr-signing-keys"
+        self.reads.append(name)
+        if name not in self.names:
+            raise SecretMissing(name)
         return _signing_keys()
 
     def write(self, name: str, value: str) -> None:
@@ -169,15 +178,18 @@ class Browser:
 class World:
     """Everything together; ``launch`` walks both legs."""
 
-    def __init__(self, public: str = PUBLIC) -> None:
+    def __init__(self, *neighbours: str, public: str = PUBLIC) -> None:
+        """``neighbours``: further organizations that the operator lists; each then needs keys of its own."""
         self.public = public
+        self.tenants = {microsoft.TENANT, *neighbours}
+        self.secrets = _Secrets()
         self.clock = Clock()
         self.entropy = SystemEntropy()
         self.stores = Stores()
         self.entra, self.people, self.rooms = microsoft.Entra(), microsoft.People(), microsoft.Rooms()
         self.entra.account = microsoft.account()
-        keys = SigningKeys(_Secrets(), self.clock)
-        self.ehr = Ehr(self.clock, keys.jwks(), public)
+        keys = SigningKeys(self.secrets, self.clock, self.tenants)
+        self.ehr = Ehr(self.clock, keys.jwks(microsoft.TENANT), public)
         self.browser = Browser()
         self.services = self._services(keys)
         self.provider = ProviderDoor(cast("Any", self.services))
@@ -195,14 +207,14 @@ class World:
             sealer=sealer,
             stores=cast("Any", self.stores),
             discovery=discovery,
-            tokens=Tokens(outbound, keys, _Secrets(), clock, self.entropy),
+            tokens=Tokens(outbound, keys, self.secrets, clock, self.entropy),
             id_tokens=IdTokens(keysets, outbound, clock),
             pages=pages,
             clock=clock,
             entropy=self.entropy,
         )
         return SimpleNamespace(
-            settings=SimpleNamespace(public_url=self.public),
+            settings=SimpleNamespace(public_url=self.public, tenants=self.tenants),
             clock=clock,
             entropy=self.entropy,
             sealer=sealer,
