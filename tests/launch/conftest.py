@@ -178,8 +178,9 @@ class Browser:
 class World:
     """Everything together; ``launch`` walks both legs."""
 
-    def __init__(self, *neighbours: str) -> None:
+    def __init__(self, *neighbours: str, public: str = PUBLIC) -> None:
         """``neighbours``: further organizations that the operator lists; each then needs keys of its own."""
+        self.public = public
         self.tenants = {microsoft.TENANT, *neighbours}
         self.secrets = _Secrets()
         self.clock = Clock()
@@ -188,7 +189,7 @@ class World:
         self.entra, self.people, self.rooms = microsoft.Entra(), microsoft.People(), microsoft.Rooms()
         self.entra.account = microsoft.account()
         keys = SigningKeys(self.secrets, self.clock, self.tenants)
-        self.ehr = Ehr(self.clock, keys.jwks(microsoft.TENANT))
+        self.ehr = Ehr(self.clock, keys.jwks(microsoft.TENANT), public)
         self.browser = Browser()
         self.services = self._services(keys)
         self.provider = ProviderDoor(cast("Any", self.services))
@@ -213,7 +214,7 @@ class World:
             entropy=self.entropy,
         )
         return SimpleNamespace(
-            settings=SimpleNamespace(public_url=PUBLIC, tenants=self.tenants),
+            settings=SimpleNamespace(public_url=self.public, tenants=self.tenants),
             clock=clock,
             entropy=self.entropy,
             sealer=sealer,
@@ -227,6 +228,7 @@ class World:
             people=self.people,
             rooms=self.rooms,
             pages=pages,
+            tokens=None,
         )
 
     def use(self, settings: Revision, head: Connection | None = None) -> None:
