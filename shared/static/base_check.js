@@ -14,8 +14,10 @@ function line(text, kind) {
 }
 
 let round = 0;
+let looked = "";
 async function look() {
   const mine = ++round;
+  looked = base.value;
   if (!base.value.trim()) { place.replaceChildren(); return; }
   place.replaceChildren(line(place.dataset.looking, "busy"));
   const asked = { fhir_base: base.value, kind: chosen("kind", "fhir"), environment: chosen("environment", "test") };
@@ -46,7 +48,11 @@ async function look() {
 
 let timer = 0;
 base.addEventListener("input", () => { round += 1; clearTimeout(timer); timer = setTimeout(look, PAUSE); });
-base.addEventListener("change", () => { clearTimeout(timer); look(); });
+base.addEventListener("change", () => {
+  clearTimeout(timer);
+  // Leaving the field to press the offered address must not take the offer away under the finger.
+  if (base.value !== looked) look();
+});
 for (const choice of document.querySelectorAll("input[name=kind], input[name=environment]")) {
   choice.addEventListener("change", () => {
     for (const example of document.querySelectorAll("[data-example]")) {

@@ -44,9 +44,11 @@ class Person:
 
 
 @contextmanager
-def person(browser: Browser) -> Iterator[Person]:
+def person(browser: Browser, locale: str = "en-US") -> Iterator[Person]:
     """Somebody with an empty browser; its windows close at the end."""
-    context = browser.new_context(viewport=WIDE, permissions=["camera", "microphone"], locale="en-US")
+    context = browser.new_context(
+        viewport=WIDE, permissions=["camera", "microphone"], locale=locale, reduced_motion="reduce"
+    )
     context.set_default_timeout(15_000)
     somebody = Person(context, context.new_page())
     somebody.watch()

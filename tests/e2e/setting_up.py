@@ -1,5 +1,6 @@
 """What administrator, analyst and approver do before the first visit, each at a browser of their own."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
@@ -20,30 +21,52 @@ _CONTEXTS = {
 
 @dataclass(frozen=True)
 class SettingUp:
-    """One hospital being connected; `app_url` is the portal's address."""
+    """One hospital being connected; `app_url` is the portal's address.
+
+    `say` gives the portal's messages in the people's language; the hospital speaks English.
+    """
 
     app_url: str
     house: House
     camera: Camera
+    say: Callable[[str], str] = str
+
+    def play(self, admin: Person, analyst: Person) -> str:
+        """From an empty portal to a connection in service; returns its address in the portal."""
+        self.sign_in(admin, "Marisol Ibarra")
+        connection = self.create(admin.page)
+        sheet = admin.context.new_page()
+        sheet.goto(f"{connection}/registration")
+        self.camera.take_all(sheet, f"{self.house.kind}-portal-sheet")
+        hospital = analyst.context.new_page()
+        clients = self.register(sheet, hospital)
+        assert set(clients) == set(SIDES)
+        self.decide(admin.page, connection, clients)
+        self.sign_in(analyst, "Tomas Quiroga")
+        self.approve(analyst.page)
+        self.paste_contexts(analyst.page, hospital)
+        self.check(admin.page, connection)
+        return connection
 
     def sign_in(self, somebody: Person, name: str) -> None:
         """Into the portal, with Microsoft 365."""
         somebody.page.goto(f"{self.app_url}/config/")
         self._picture(somebody.page, "portal-sign-in")
         somebody.page.get_by_role("button", name=name).click()
-        expect(somebody.page.get_by_role("heading", name="Connections", exact=True)).to_be_visible()
+        expect(somebody.page.get_by_role("heading", name=self.say("Connections"), exact=True)).to_be_visible()
 
     def create(self, admin: Page) -> str:
         """A new connection; returns its address in the portal."""
         self._picture(admin, "portal-list")
-        admin.get_by_role("link", name="New connection").first.click()
-        admin.locator("label.choice", has_text=self.house.label).first.click()
-        admin.get_by_label("FHIR base URL").fill(self.house.base)
-        admin.get_by_label("FHIR base URL").blur()
+        admin.get_by_role("link", name=self.say("New connection")).first.click()
+        self.camera.take_all(admin, f"{self.house.kind}-portal-new-empty")
+        admin.locator(f"input[name=kind][value={self.house.kind}]").check()
+        admin.get_by_label(self.say("FHIR base URL")).fill(self.house.base)
+        admin.get_by_label(self.say("FHIR base URL")).blur()
         expect(admin.locator("[data-base-verdict]")).not_to_be_empty()
-        admin.get_by_label("Name", exact=True).fill(f"Sierra {self.house.kind}")
+        admin.get_by_label(self.say("Name"), exact=True).fill(f"Sierra {self.house.kind}")
         self.camera.take_all(admin, f"{self.house.kind}-portal-new")
-        admin.get_by_role("button", name="Create and continue").click()
+        admin.get_by_role("button", name=self.say("Create and continue")).click()
         admin.wait_for_url("**/edit/ehr")
         return admin.url.removesuffix("/edit/ehr")
 
@@ -55,10 +78,10 @@ class SettingUp:
             for name, label in _FIELDS.items():
                 field = hospital.locator(f"#{side}-{name}")
                 if field.count():
-                    field.fill(_copied(section, label)[0])
+                    field.fill(self._copied(section, label)[0])
             uris = hospital.locator(f"#{side}-redirect_uris")
             if uris.count():
-                uris.fill("\n".join(_copied(section, "Redirect URI")))
+                uris.fill("\n".join(self._copied(section, "Redirect URI")))
         hospital.get_by_role("button", name="Save registration").click()
         expect(hospital.get_by_text("Saved. It is in effect now.")).to_be_visible()
         self._picture(hospital, "hospital-registration")
@@ -71,33 +94,33 @@ class SettingUp:
         for side in ("provider", "patient"):
             admin.locator(f"#{side}_client_id").fill(clients[side])
         self.camera.take_all(admin, f"{self.house.kind}-portal-ehr")
-        admin.get_by_role("button", name="Save and continue").click()
+        admin.get_by_role("button", name=self.say("Save and continue")).click()
         expect(admin).to_have_url(f"{connection}/edit/writeback")
         admin.locator("#backend_client_id").fill(clients["backend"])
         self.camera.take_all(admin, f"{self.house.kind}-portal-writeback")
-        admin.get_by_role("button", name="Save and continue").click()
+        admin.get_by_role("button", name=self.say("Save and continue")).click()
         self._choose(admin, "approver", "Tomas")
         self._choose(admin, "organizers", "Visits")
         self.camera.take_all(admin, f"{self.house.kind}-portal-people")
-        admin.get_by_role("button", name="Save and continue").click()
+        admin.get_by_role("button", name=self.say("Save and continue")).click()
         expect(admin).to_have_url(f"{connection}/edit/visits")
         self.camera.take_all(admin, f"{self.house.kind}-portal-visits")
-        admin.get_by_role("button", name="Save and review").click()
-        admin.get_by_role("button", name="Submit for approval").click()
-        expect(admin.get_by_text("It waits for the approver:")).to_be_visible()
+        admin.get_by_role("button", name=self.say("Save and review")).click()
+        admin.get_by_role("button", name=self.say("Submit for approval")).click()
+        expect(admin.get_by_text(self.say("It waits for the approver:"))).to_be_visible()
         self.camera.take_all(admin, f"{self.house.kind}-portal-submitted")
 
     def approve(self, approver: Page) -> None:
         """The approver proves an EHR sign-in and approves."""
-        approver.get_by_role("link", name=f"Sierra {self.house.kind}").click()
+        approver.get_by_role("link", name=f"Sierra {self.house.kind}", exact=True).click()
         self.camera.take_all(approver, f"{self.house.kind}-portal-approver")
-        approver.get_by_role("button", name="Sign in to the EHR").click()
+        approver.get_by_role("button", name=self.say("Sign in to the EHR")).click()
         self._picture(approver, "hospital-sign-in")
         approver.locator(f"button[value={ANALYST}]").click()
         self.camera.take_all(approver, f"{self.house.kind}-portal-proven")
-        approver.get_by_role("button", name="Approve", exact=True).click()
-        approver.get_by_role("link", name="Integration records").first.click()
-        expect(approver.get_by_role("heading", name="Integration records")).to_be_visible()
+        approver.get_by_role("button", name=self.say("Approve"), exact=True).click()
+        approver.get_by_role("link", name=self.say("Integration records")).first.click()
+        expect(approver.get_by_role("heading", name=self.say("Integration records"))).to_be_visible()
         self.camera.take_all(approver, f"{self.house.kind}-portal-records")
 
     def paste_contexts(self, records: Page, hospital: Page) -> None:
@@ -107,7 +130,7 @@ class SettingUp:
         for record, field in _CONTEXTS.items():
             section = records.locator(f"section#{record}")
             if section.count():
-                (context,) = _copied(section, "Context string")
+                (context,) = self._copied(section, "Context string")
                 hospital.locator(f"#{field}").fill(context)
         hospital.get_by_role("button", name="Save registration").click()
         expect(hospital.get_by_text("Saved. It is in effect now.")).to_be_visible()
@@ -119,7 +142,7 @@ class SettingUp:
         verdicts = admin.locator("[data-verdict]")
         for number in range(verdicts.count()):
             expect(verdicts.nth(number)).not_to_be_empty()
-        expect(admin.locator("[data-sum]")).to_have_text(f"Works: {verdicts.count()}")
+        expect(admin.locator("[data-sum]")).to_have_text(f"{self.say('Works')}: {verdicts.count()}")
         self.camera.take_all(admin, f"{self.house.kind}-portal-checks")
         expect(admin.locator(".badge.failed")).to_have_count(0)
 
@@ -135,10 +158,9 @@ class SettingUp:
     def _picture(self, page: Page, name: str) -> None:
         self.camera.take(page, f"{self.house.kind}-{name}")
 
-
-def _copied(section: Locator, label: str) -> list[str]:
-    """What the section's Copy buttons of this label would copy."""
-    buttons = section.get_by_label(f"Copy: {label}", exact=True)
-    texts = [one.get_attribute("data-copy") for one in buttons.all()]
-    assert texts, f"the sheet has no {label}"
-    return [text for text in texts if text]
+    def _copied(self, section: Locator, label: str) -> list[str]:
+        """What the section's Copy buttons of this label would copy."""
+        buttons = section.get_by_label(f"{self.say('Copy')}: {self.say(label)}", exact=True)
+        texts = [one.get_attribute("data-copy") for one in buttons.all()]
+        assert texts, f"the sheet has no {label}"
+        return [text for text in texts if text]

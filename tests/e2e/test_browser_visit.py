@@ -9,8 +9,9 @@ import requests
 from playwright.sync_api import Browser, Page, expect
 
 from sandbox.run import Sandbox
+from tests.e2e.axe import Inspector
 from tests.e2e.camera import Camera
-from tests.e2e.house import CLINICIAN, PATIENT, SIDES, House, house
+from tests.e2e.house import CLINICIAN, PATIENT, House, house
 from tests.e2e.persons import Person, person
 from tests.e2e.setting_up import SettingUp
 
@@ -84,25 +85,6 @@ class Visit:
         self.camera.take(page, f"{self.house.kind}-{name}")
 
 
-def set_up(app_url: str, place: House, camera: Camera, admin: Person, analyst: Person) -> str:
-    """From an empty portal to a connection in service; returns its address in the portal."""
-    steps = SettingUp(app_url, place, camera)
-    steps.sign_in(admin, "Marisol Ibarra")
-    connection = steps.create(admin.page)
-    sheet = admin.context.new_page()
-    sheet.goto(f"{connection}/registration")
-    camera.take_all(sheet, f"{place.kind}-portal-sheet")
-    hospital = analyst.context.new_page()
-    clients = steps.register(sheet, hospital)
-    assert set(clients) == set(SIDES)
-    steps.decide(admin.page, connection, clients)
-    steps.sign_in(analyst, "Tomas Quiroga")
-    steps.approve(analyst.page)
-    steps.paste_contexts(analyst.page, hospital)
-    steps.check(admin.page, connection)
-    return connection
-
-
 def meet(visit: Visit, clinician: Person, patient: Person, view_url: str) -> None:
     """Launches, lobby, meeting and goodbye; the hospital's schedule follows."""
     window = visit.begin(clinician)
@@ -163,7 +145,7 @@ def test_four_people_should_play_a_whole_visit(
     place = house(kind, at)
     with ExitStack() as stack:
         admin, analyst, clinician, patient = (stack.enter_context(person(browser)) for _ in range(4))
-        connection = set_up(at.app_url, place, camera, admin, analyst)
+        connection = SettingUp(at.app_url, place, Inspector(camera.folder)).play(admin, analyst)
         clinician.page.goto(f"{place.url}/schedule?as={CLINICIAN}")
         camera.take_all(clinician.page, f"{kind}-hospital-schedule")
         patient.page.goto(f"{place.url}/portal?as={PATIENT}")
