@@ -122,7 +122,7 @@ class ConnectionPages:
             caller,
             status=422 if faults else 200,
             **self._shell.facts(caller, view),
-            missing=_missing(view.latest) if view.latest.state in ("draft", "rejected") else [],
+            missing=_missing(view.latest, faults or {}) if view.latest.state in ("draft", "rejected") else [],
             faults=faults or {},
             typed=request.form,
             proven=_proven(view.latest, caller, self._desk),
@@ -131,13 +131,14 @@ class ConnectionPages:
         )
 
 
-def _missing(revision: Revision) -> list[tuple[Rule, Sentence]]:
-    """What is still to be decided, with the field it belongs to."""
+def _missing(revision: Revision, faults: Mapping[str, Sentence]) -> list[tuple[Rule, Sentence]]:
+    """What is still to be decided or was found wrong when submitting, with the field it belongs to."""
+    named = dict(faults)
     try:
         revisions.need_complete(revision)
     except FieldRefusal as refusal:
-        return [(rule, refusal.fields[rule.name]) for rule in RULES if rule.name in refusal.fields]
-    return []
+        named |= refusal.fields
+    return [(rule, named[rule.name]) for rule in RULES if rule.name in named]
 
 
 def _proven(revision: Revision, caller: Caller, desk: Desk) -> bool:

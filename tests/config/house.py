@@ -59,11 +59,11 @@ class Ehr:
     pages: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def serve(self, base: str, version: str = "4.0.1", host: str = "") -> None:
+    def serve(self, base: str, version: str = "4.0.1", host: str = "", issuer: str = "") -> None:
         auth = host or f"https://{urlsplit(base).netloc}/oauth2"
         self.pages[f"{base}/metadata"] = {"resourceType": "CapabilityStatement", "fhirVersion": version}
         self.pages[f"{base}/.well-known/smart-configuration"] = {
-            "issuer": base,
+            "issuer": issuer or base,
             "jwks_uri": f"{auth}/keys",
             "authorization_endpoint": f"{auth}/authorize",
             "token_endpoint": f"{auth}/token",
