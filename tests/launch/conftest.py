@@ -30,7 +30,7 @@ from shared.smart.id_token import IdTokens
 from shared.smart.token import Tokens
 from shared.web import Request, Response
 from tests.launch import microsoft
-from tests.launch.ehr import AUTHORIZE, BASE, ISSUER, JWKS, TOKEN, Ehr, query_of, signing_key
+from tests.launch.ehr import AUTHORIZE, BASE, ISSUER, JWKS, SECRET, TOKEN, Ehr, query_of, signing_key
 from tests.launch.rows import Stores
 
 PUBLIC = "https://antesala.example"
@@ -52,8 +52,7 @@ class Clock:
 
 class _Secrets:
     def read(self, name: str) -> str:
-        assert name == "ehr-signing-keys"
-        return _signing_keys()
+        return {"ehr-signing-keys": _signing_keys(), "client-secret": SECRET}[name]
 
     def write(self, name: str, value: str) -> None:
         raise AssertionError
