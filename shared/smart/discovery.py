@@ -148,7 +148,8 @@ def checked_address(url: str, name: str, http_hosts: frozenset[str] = frozenset(
         raise AnswerRefused(f"{name} is no address") from error
     if not host or parts.username is not None or parts.password is not None or parts.fragment:
         raise AnswerRefused(f"{name} is no plain address")
-    if any(not "!" <= letter <= "~" for letter in url):
+    # A backslash is a slash to browsers and none to us.
+    if any(not "!" <= letter <= "~" or letter == "\\" for letter in url):
         raise AnswerRefused(f"{name} holds characters that belong in no address")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in http_hosts):
         raise AnswerRefused(f"{name} is not https")

@@ -71,6 +71,9 @@ class IdTokens:
             )
         except TokenRefused as error:
             raise Refusal("identity-invalid", str(error.why)) from error
+        if claims.get("azp", client_id) != client_id:
+            # Said even of a single audience, it is who asked for the token (OpenID Connect Core 3.1.3.7).
+            raise Refusal("identity-invalid", "azp")
         if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
             raise Refusal("identity-invalid", "nonce")
         return _identity(claims, bases)

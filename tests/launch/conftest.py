@@ -71,6 +71,12 @@ def _signing_keys() -> str:
     return json.dumps(rows)
 
 
+@cache
+def _own_keys() -> SigningKeys:
+    """The same for all: to parse an RSA key takes longer than a launch."""
+    return SigningKeys(_Secrets(), Clock())
+
+
 def connection() -> Connection:
     return Connection(
         id=CONNECTION,
@@ -174,7 +180,7 @@ class World:
         self.stores = Stores()
         self.entra, self.people, self.rooms = microsoft.Entra(), microsoft.People(), microsoft.Rooms()
         self.entra.account = microsoft.account()
-        keys = SigningKeys(_Secrets(), self.clock)
+        keys = _own_keys()
         self.ehr = Ehr(self.clock, keys.jwks())
         self.browser = Browser()
         self.services = self._services(keys)

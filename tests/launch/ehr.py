@@ -88,6 +88,8 @@ class Ehr:
         """How a client is registered, if not with our keys: ``basic`` or ``public``."""
         self._codes: dict[str, dict[str, Any]] = {}
         self._assertions: set[str] = set()
+        self.issued: list[str] = []
+        """Every access and id token that was given out."""
         self.resources: dict[str, Any] = {}
 
     # -- the browser's side
@@ -178,7 +180,10 @@ class Ehr:
         if not self._authenticated(request, granted["client_id"]):
             return _json(401, {"error": "invalid_client"})
         challenge = urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
-        if challenge.decode() != granted.get("code_challenge") or form["redirect_uri"] != granted["redirect_uri"]:
+        if (
+            challenge.decode() != granted.get("code_challenge")
+            or form["redirect_uri"] != granted["redirect_uri"]
+        ):
             return _json(400, {"error": "invalid_grant"})
         answer = {
             "access_token": f"token-of-{granted['user']}",
@@ -189,7 +194,9 @@ class Ehr:
             **granted["members"],
             **self.failures.token_members,
         }
-        return _json(200, _without_none(answer))
+        answer = _without_none(answer)
+        self.issued += [str(answer[name]) for name in ("access_token", "id_token") if answer.get(name)]
+        return _json(200, answer)
 
     def _authenticated(self, request: Sent, client_id: str) -> bool:
         form, kind = request.form, self.auth.get(client_id)
