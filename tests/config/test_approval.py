@@ -127,6 +127,7 @@ def test_what_names_visits_and_users_is_frozen_by_approval(house: House) -> None
         assert "Make a new connection" in page.text
 
 
+@pytest.mark.smart(8)
 def test_the_ehrs_token_is_nowhere_in_what_is_stored(house: House) -> None:
     connection = house.in_service(house.browser(ADMIN))
     rows = house.stores.of(connection).connections.revisions(connection)
