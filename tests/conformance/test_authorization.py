@@ -104,7 +104,7 @@ def test_every_state_is_new_random_and_long_enough(world: World, ask: Callable[[
     drawn: list[int] = []
     token = world.entropy.token
 
-    def watched(size: int) -> str:
+    def watched(size: int = 32) -> str:
         drawn.append(size)
         return token(size)
 

@@ -84,6 +84,7 @@ class Ehr:
         self.failures = Failures()
         self.sent: list[Sent] = []
         self._app_keys = {key["kid"]: key for key in app_keys["keys"]}
+        self.bases: tuple[str, ...] = (BASE,)
         self.auth: dict[str, str] = {}
         """How a client is registered, if not with our keys: ``basic`` or ``public``."""
         self._codes: dict[str, dict[str, Any]] = {}
@@ -98,7 +99,7 @@ class Ehr:
         """The user agrees: the address the browser is sent back to."""
         side = CLIENTS[query["client_id"]]
         assert query["response_type"] == "code"
-        assert query["aud"] == BASE
+        assert query["aud"] in self.bases
         assert query.get("code_challenge_method") in ("S256", None)
         assert len(query["state"]) >= 22
         assert query["redirect_uri"] == f"https://antesala.example/launch/{side}/callback"
