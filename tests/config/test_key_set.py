@@ -62,7 +62,7 @@ def test_no_private_key_is_shown_by_anything(keys: SigningKeys) -> None:
     assert "PRIVATE" not in json.dumps(keys.jwks())
 
 
-@pytest.mark.smart(22, 225, 291, 298, 299, 301)
+@pytest.mark.smart(22, 225, 291, 298, 299)
 def test_the_sheet_registers_the_key_sets_address_for_every_client_that_signs() -> None:
     for row in registration(ADDRESSES, EPIC, REVISION):
         assert row.authentication == "private_key_jwt"

@@ -126,7 +126,6 @@ def test_no_answer_is_transient_and_names_nobody(kind: str, registry: Adapters, 
     assert refused.value.transient
 
 
-@pytest.mark.smart(230)
 def test_a_token_endpoint_elsewhere_is_refused(kind: str, registry: Adapters, desk: Desk) -> None:
     desk.token_url = "https://elsewhere.test/token"
     with pytest.raises(AnswerRefused):
