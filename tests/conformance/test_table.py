@@ -1,5 +1,6 @@
 """No row of the specification is silently left out, and the document says what the tests prove."""
 
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -58,6 +59,12 @@ def test_what_is_proved_needs_no_reason() -> None:
 
 def test_the_document_is_up_to_date() -> None:
     assert (ROOT / DOCUMENT).read_text("utf-8") == document(), "run `make conformance`"
+
+
+def test_the_document_leads_to_files_that_are_there() -> None:
+    links = set(re.findall(r"\]\((\.\./[^)]+)\)", document()))
+    assert links
+    assert all((ROOT / DOCUMENT).parent.joinpath(link).is_file() for link in links)
 
 
 def test_every_mark_that_pytest_sees_is_in_the_document(request: pytest.FixtureRequest) -> None:
