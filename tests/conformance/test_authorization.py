@@ -109,8 +109,10 @@ def test_every_state_is_new_random_and_long_enough(world: World, ask: Callable[[
         return token(size)
 
     world.entropy.token = watched  # type: ignore[method-assign]
-    states = {fields_of(ask(world))["state"] for _ in range(20)}
-    assert len(states) == 20
+    sent = [fields_of(ask(world)) for _ in range(20)]
+    states = {one["state"] for one in sent}
+    assert len(states) == len({one["code_challenge"] for one in sent}) == 20
+    assert len({one["nonce"] for one in sent}) == 20
     assert min(len(state) for state in states) * 6 >= 122
     assert drawn.count(32) >= 20, "32 bytes of the system's randomness each"
 

@@ -166,7 +166,8 @@ def test_the_issuer_is_not_the_base_and_has_an_old_form_at_epic(
 def _json_statement(kind: str = "CapabilityStatement") -> dict[str, Any]:
     uris = [{"url": "authorize", "valueUri": AUTHORIZE}, {"url": "token", "valueUri": "/oauth2/token"}]
     extension = {"url": OAUTH_URIS, "extension": [*uris, {"url": "manage", "valueUri": "https://x.example"}]}
-    other = {"url": "http://example.org/other", "extension": uris[:1]}
+    elsewhere = [{"url": "token", "valueUri": "https://evil.example/token"}]
+    other = {"url": "http://example.org/other", "extension": elsewhere}
     return {
         "resourceType": kind,
         "rest": [{"mode": "client"}, {"security": {"extension": [other, extension]}}],
@@ -237,7 +238,7 @@ def test_identities_of_a_base_that_names_no_issuer_are_of_the_approved_one(world
     [
         (_xml_statement("Patient"), "another resource"),
         (_xml_statement(namespace="http://evil.example"), "another vocabulary"),
-        (_xml_statement().decode().encode("utf-16"), "another encoding"),
+        (_xml_statement().decode("utf-8-sig").encode("utf-16-le"), "another encoding"),
         (b"<", "no document"),
         (json.dumps([_json_statement()]).encode(), "a list"),
         (b"null", "nothing"),

@@ -98,7 +98,7 @@ _OUTSIDE = b'<!DOCTYPE x SYSTEM "https://evil.example/x.dtd">'
         (_body(200, b"[]"), "ehr-answer-invalid", "a crash"),
         (_body(200, b"\xff\xfe{}"), "ehr-answer-invalid", "a crash"),
         (_body(200, b"[" * 100_000), "ehr-answer-invalid", "a crash by depth"),
-        (_body(200, b'{"a":"' + b"x" * 600_000 + b'"}'), "ehr-answer-invalid", "our memory"),
+        (_smart(padding="x" * 600_000), "ehr-answer-invalid", "our memory"),
         (_body(503, b""), "ehr-unreachable", "nothing, but say it"),
         (_down, "ehr-unreachable", "nothing, but say it"),
         (_slow, "ehr-unreachable", "our threads, one launch at a time"),
