@@ -57,6 +57,9 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def _in_xml(body: bytes) -> list[tuple[str, str]]:
+    if b"\x00" in body:
+        # No letter of XML, but every other byte of UTF-16, which expat would recognize by itself.
+        raise AnswerRefused("the capability statement is not UTF-8")
     reader = _Reader()
     parser = expat.ParserCreate("utf-8", " ")
     parser.StartElementHandler = reader.start
