@@ -18,6 +18,15 @@ def _smart(**members: Any) -> Callable[[World], None]:
     return fail
 
 
+def _status(status: int) -> Callable[[World], None]:
+    """A whole configuration, with a status that says it is none."""
+
+    def fail(world: World) -> None:
+        world.ehr.failures.smart_status = status
+
+    return fail
+
+
 def _body(status: int, body: bytes) -> Callable[[World], None]:
     def fail(world: World) -> None:
         world.ehr.failures.smart_status, world.ehr.failures.discovery_body = status, body
@@ -93,7 +102,7 @@ _OUTSIDE = b'<!DOCTYPE x SYSTEM "https://evil.example/x.dtd">'
         (_smart(token_endpoint=None), "ehr-answer-invalid", "a crash"),
         (_smart(issuer=["x"]), "ehr-answer-invalid", "a crash"),
         (_smart(code_challenge_methods_supported=["plain"]), "ehr-answer-invalid", "a stolen code's use"),
-        (_body(302, b""), "ehr-answer-invalid", "another host's configuration"),
+        (_status(302), "ehr-answer-invalid", "another host's configuration"),
         (_body(200, b"<html>"), "ehr-answer-invalid", "a crash"),
         (_body(200, b"[]"), "ehr-answer-invalid", "a crash"),
         (_body(200, b"\xff\xfe{}"), "ehr-answer-invalid", "a crash"),
