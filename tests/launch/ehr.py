@@ -253,9 +253,11 @@ class Ehr:
 
     def _resource(self, url: str, request: Sent) -> Answer:
         assert request.headers["Authorization"].startswith("Bearer token-of-")
-        found = {**self.resources, **self.failures.resources}.get(url.removeprefix(f"{BASE}/"))
+        name = url.removeprefix(f"{BASE}/")
+        found = {**self.resources, **self.failures.resources}.get(name)
         if isinstance(found, int):
-            return _json(found, {"resourceType": "OperationOutcome"})
+            outcome = {"resourceType": "OperationOutcome"}
+            return _json(found, outcome if found >= 400 else self.resources.get(name, outcome))
         return _json(200, found) if found is not None else _json(404, {})
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.launch.conftest import BY_APPOINTMENT, World, revision
 from tests.launch.ehr import TOKEN, _json
-from tests.launch.hostile import nothing_happened, reads, refused
+from tests.launch.hostile import reads, refused
 
 
 @pytest.mark.parametrize(
@@ -169,11 +169,3 @@ def test_the_code_and_the_assertion_go_to_the_token_endpoint_alone(world: World)
     assert world.rooms.opened
     nothing = [one for one in world.ehr.sent if "code-0" in one.url or "assertion" in one.url]
     assert not nothing
-
-
-def test_a_refusal_of_the_first_leg_leaves_nothing_for_the_second(world: World) -> None:
-    """Gain: the second leg of a launch whose first was refused."""
-    world.leg1(query="iss=https://evil.example&launch=l")
-    url = "/launch/provider/callback?code=code-0&state=" + "x" * 43
-    assert world.leg2(url).reason == "flow-unknown"
-    nothing_happened(world)

@@ -157,7 +157,8 @@ def test_an_appointment_should_be_the_patients_own(
     world: World, members: dict[str, Any], resources: dict[str, Any], reason: str, gain: str
 ) -> None:
     world.use(revision(**BY_APPOINTMENT))
-    world.ehr.resources = {"Appointment/appt-1": APPOINTMENT, "Encounter/enc-1": ENCOUNTER, **resources}
+    world.ehr.resources = {"Appointment/appt-1": APPOINTMENT, "Encounter/enc-1": ENCOUNTER}
+    world.ehr.failures.resources = resources
     refused(world, world.launch("patient", members=members), reason, gain)
     assert all(one.url.startswith(f"{BASE}/") for one in reads(world)), "the token stays on its base"
 
