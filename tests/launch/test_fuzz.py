@@ -62,6 +62,7 @@ _VALUES: Mapping[str, st.SearchStrategy[str]] = {
     "handle": st.one_of(st.from_regex(r"[A-Za-z0-9_-]{22}", fullmatch=True), _TEXTS),
     "session_state": _TEXTS,
     "action": _TEXTS,
+    "next": _TEXTS,
 }
 _QUERIES = st.fixed_dictionaries({}, optional=dict(_VALUES))
 _HEADERS = st.fixed_dictionaries(
@@ -159,18 +160,26 @@ def test_any_request_is_answered(
 
 
 @MANY
-@given(side=st.sampled_from(["provider", "patient"]), query=_QUERIES, tossed=_COOKIES, keeps=st.booleans())
+@given(
+    side=st.sampled_from(["provider", "patient"]),
+    query=_QUERIES,
+    tossed=_COOKIES,
+    keeps=st.sampled_from([("state",), ("state", "code", "iss", "error"), ()]),
+    foreign=st.sampled_from(["", "https://evil.example/x", "//evil.example", "javascript:alert(1)"]),
+)
 def test_any_answer_to_a_launch_is_answered(
-    side: str, query: dict[str, str], tossed: dict[str, str], keeps: bool
+    side: str, query: dict[str, str], tossed: dict[str, str], keeps: tuple[str, ...], foreign: str
 ) -> None:
-    """A launch that really began, and a way back in which anything is changed."""
+    """A launch that really began, and a way back in which anything is changed or added; then the real one."""
     world, cookies = World(), dict(tossed)
     with wired(world):
         begun = ask(_leg(side, 1), {"iss": BASE, "launch": "l"}, values={"connection": CONNECTION})
         keep(cookies, begun)
         user = "Practitioner/prac-vidal" if side == "provider" else "Patient/pat-1"
         back = query_of(world.agreed(begun.location, user))
-        sent = {**back, **query} if keeps else {**query, "state": back["state"]}
+        changes = {name: value for name, value in query.items() if name not in keeps}
+        added = dict.fromkeys(("open", "next", "redirect_uri", "url"), foreign) if foreign else {}
+        sent = {**back, **changes, **added}
         is_no_surprise(ask(_leg(side, 2), sent, cookies=cookies))
         is_no_surprise(ask(_leg(side, 2), back, cookies=cookies))
 
