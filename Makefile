@@ -40,8 +40,8 @@ translations: setup-check ## bring the catalogs of the languages up to date
 conformance: setup-check ## write docs/smart-conformance.md from the table and the tests' marks
 	@$(PYTHON) scripts/conformance.py
 
-keys: setup-check ## make a set of keys into DIR (default ./keys, git-ignored), for the vault of a deployment
-	@$(PYTHON) -m sandbox.keys $(or $(DIR),keys)
+keys: setup-check ## make keys into DIR (default ./keys, git-ignored) for a vault; with TENANT=<ID> only that organization's
+	@$(PYTHON) -m sandbox.keys $(or $(DIR),keys) $(TENANT)
 	@echo "Keys are in $(or $(DIR),keys). Put them into the vault, then delete the folder."
 
 func: setup-run ## the same app under Azure Functions Core Tools, where they are installed

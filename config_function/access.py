@@ -1,8 +1,10 @@
 """Who may do what in the portal and its API (design 4.1). Pure.
 
-administrator   app role Connector.Admin, or Global / Teams Administrator; never a guest
+administrator   app role Connector.Admin, or Global / Teams Administrator
 reader          app role Connector.Reader; sees everything of the organization, changes nothing
 approver        named by object id in a connection; sees, edits and approves that connection
+guest           somebody of another directory; has no role here, whatever is assigned: may see what names them
+                as its approver, and approve it or send it back, but neither edit it nor search the directory
 program         a token without a person; may only read, and only with one of the two app roles
 """
 
@@ -29,6 +31,7 @@ class Caller:
     admin: bool = False
     reader: bool = False
     program: bool = False
+    guest: bool = False
     name: str = field(default="", repr=False)
 
 
@@ -57,10 +60,11 @@ def caller_of(
     program: bool = False,
     name: str = "",
 ) -> Caller:
-    """The rights that a verified token gives."""
-    held = set(roles)
-    admin = not guest and (ADMIN_ROLE in held or bool(ADMIN_DIRECTORY_ROLES & set(wids)))
-    return Caller(tenant, oid, admin, READER_ROLE in held, program, name)
+    """The rights that a verified token gives. Directory roles are for people, not for programs."""
+    held = frozenset() if guest else frozenset(roles)
+    directory = frozenset() if guest or program else ADMIN_DIRECTORY_ROLES & set(wids)
+    admin = ADMIN_ROLE in held or bool(directory)
+    return Caller(tenant, oid, admin, READER_ROLE in held, program, guest, name)
 
 
 def may_see(caller: Caller, view: View) -> bool:
@@ -72,9 +76,16 @@ def may_see(caller: Caller, view: View) -> bool:
 
 def may_edit(caller: Caller, view: View) -> bool:
     """Administrators edit everything of their organization, approvers what they are asked to approve."""
-    if view.connection.tenant != caller.tenant or caller.program:
+    if view.connection.tenant != caller.tenant or caller.program or caller.guest:
         return False
     return caller.admin or caller.oid == view.latest.approver
+
+
+def may_unlink(caller: Caller, view: View) -> bool:
+    """Administrators, and who approves the connection now or will, part EHR users from their accounts."""
+    if view.connection.tenant != caller.tenant or caller.program:
+        return False
+    return caller.admin or caller.oid in view.approvers
 
 
 def may_create(caller: Caller) -> bool:

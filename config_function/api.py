@@ -1,24 +1,22 @@
 """The JSON API of the portal: the same operations, by bearer token or by the portal's session (design 4.7).
 
-Bearer tokens are Entra's for this app; a program's token may only read; approving is not here, because it
-needs the approver's browser. Requests that ride on the session cookie are checked for where they come from.
+Approving is not here, because it needs the approver's browser. Who calls: ``config_function.api_requests``.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from config_function import fields
-from config_function.access import Caller, View, caller_of, is_approver
-from config_function.beginning import MEMBERS, new_connection
+from config_function.access import Caller, View, may_edit
+from config_function.api_requests import Callers, body_of, connection_of, if_match
+from config_function.beginning import COPY, ENVIRONMENTS, MEMBERS, new_connection
 from config_function.connections import version_of
 from config_function.desk import Desk
 from config_function.kinds import KINDS
 from config_function.openapi import openapi
-from config_function.records import documents, records, registration
+from config_function.records import Record, documents, records, registration
 from shared.connection import Approved, EhrKind, Revision
-from shared.edge import refuse_cross_site
 from shared.errors import FieldRefusal, OutsideError, Refusal
 from shared.texts import Text
 from shared.web import Request, Response, json_response
@@ -31,6 +29,7 @@ class Api:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._callers = Callers(desk)
 
     def document(self, _: Request) -> Response:
         """The OpenAPI 3.1 document; open to anybody, it holds nothing of anybody's."""
@@ -46,7 +45,7 @@ class Api:
     def create(self, request: Request) -> Response:
         """A new connection; its base is looked at first."""
         caller = self._caller(request)
-        body = _body(request, (*MEMBERS, "settings"))
+        body = body_of(request, (*MEMBERS, COPY, "settings"))
         new = new_connection(body, self._desk.settings)
         view = self._desk.connections.create(caller, new, _settings(body))
         where = f"/config/api/connections/{view.connection.id}"
@@ -58,32 +57,32 @@ class Api:
 
     def put(self, request: Request) -> Response:
         """Changes settings; a setting that is left out keeps its value."""
-        caller, version = self._caller(request), _if_match(request)
-        body = _body(request, ("settings",))
-        view = self._desk.connections.edit(caller, _id(request), version, _settings(body))
+        caller, version = self._caller(request), if_match(request)
+        body = body_of(request, ("settings",))
+        view = self._desk.connections.edit(caller, connection_of(request), version, _settings(body))
         return _answer(view)
 
     def submit(self, request: Request) -> Response:
         """Asks the approver."""
-        caller, version = self._caller(request), _if_match(request)
-        return _answer(self._desk.connections.submit(caller, _id(request), version))
+        caller, version = self._caller(request), if_match(request)
+        return _answer(self._desk.connections.submit(caller, connection_of(request), version))
 
     def reject(self, request: Request) -> Response:
         """Sends the newest revision back with a reason; the approver's own doing."""
         caller = self._caller(request)
-        body = _body(request, ("number", "reason"))
-        number, reason = body.get("number"), body.get("reason")
-        if not isinstance(number, int) or not isinstance(reason, str):
+        body = body_of(request, ("number", "reason"))
+        number, reason = fields.whole(body.get("number")), body.get("reason")
+        if number is None or not isinstance(reason, str):
             raise FieldRefusal({"number": Text("A whole number."), "reason": Text("A text.")})
-        return _answer(self._desk.connections.reject(caller, _id(request), number, reason))
+        return _answer(self._desk.connections.reject(caller, connection_of(request), number, reason))
 
     def records(self, request: Request) -> Response:
         """The integration records of the approved revision; none while there is none."""
         view = self._view(request, self._caller(request))
-        if view.approved is None:
-            return json_response({"connection": view.connection.id, "revision": 0, "records": []})
-        rows = records(self._desk.addresses, Approved(view.connection, view.approved))
-        listed = {"revision": view.approved.number, "records": documents(rows)}
+        rows: tuple[Record, ...] = ()
+        if view.approved is not None:
+            rows = records(self._desk.addresses, Approved(view.connection, view.approved))
+        listed = {"revision": view.connection.approved, "records": documents(rows)}
         return _named(request, {"connection": view.connection.id, **listed}, "records")
 
     def registration(self, request: Request) -> Response:
@@ -93,10 +92,21 @@ class Api:
         listed = {"revision": view.latest.number, "registration": documents(rows)}
         return _named(request, {"connection": view.connection.id, **listed}, "registration")
 
+    def checks(self, request: Request) -> Response:
+        """What can be checked, for a monitor that runs each check by itself."""
+        view = self._view(request, self._caller(request))
+        translate = self._desk.pages.translate(request)
+        planned = [
+            {"probe": one.probe.name, "person": one.person, "label": translate(one.probe.label)}
+            for one in self._desk.checks.plan(view)
+        ]
+        listed = {"revision": view.latest.number, "checks": planned}
+        return json_response({"connection": view.connection.id, **listed})
+
     def check(self, request: Request) -> Response:
         """One probe's verdict."""
         caller = self._caller(request, reading=True)
-        body = _body(request, ("person",)) if request.body else {}
+        body = body_of(request, ("person",)) if request.body else {}
         person = body.get("person", "")
         if not isinstance(person, str):
             raise FieldRefusal({"person": Text("Give the object ID of one person.")})
@@ -109,21 +119,25 @@ class Api:
         caller = self._caller(request)
         if not caller.admin:
             raise Refusal("not-allowed")
-        body = _body(request, ("fhir_base", "kind"))
-        base, kind = body.get("fhir_base"), body.get("kind", "fhir")
+        body = body_of(request, ("fhir_base", "kind", "environment"))
+        base, kind, environment = body.get("fhir_base"), body.get("kind", "fhir"), body.get("environment", "")
         if not isinstance(base, str) or len(base) > 500:
             raise FieldRefusal({"fhir_base": Text("A text of up to 500 characters.")})
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise FieldRefusal({"kind": Text("Choose one of: %(choices)s.", choices=", ".join(KINDS))})
-        known: EhrKind = KINDS[kind].kind
-        report = self._desk.bases.inspect(base, known)
+        if not isinstance(environment, str) or environment not in ("", *dict(ENVIRONMENTS)):
+            raise FieldRefusal(
+                {"environment": Text("Choose one of: %(choices)s.", choices="test, production")}
+            )
+        known: EhrKind = KINDS[cast("EhrKind", kind)].kind
+        report = self._desk.bases.inspect(base, known, environment)
         return json_response(report.document(self._desk.pages.translate(request)))
 
     def search_people(self, request: Request) -> Response:
         """People of the caller's own directory whose name begins with the text; nothing of it is kept."""
         caller = self._caller(request)
         connections = self._desk.connections.all(caller)
-        if caller.program or not (caller.admin or any(is_approver(caller, view) for view in connections)):
+        if caller.program or not (caller.admin or any(may_edit(caller, view) for view in connections)):
             raise Refusal("not-allowed")
         text = request.query.get("q", "").strip()
         if not 2 <= len(text) <= 64:
@@ -135,30 +149,10 @@ class Api:
         return json_response({"people": [asdict(somebody) for somebody in found]})
 
     def _view(self, request: Request, caller: Caller) -> View:
-        return self._desk.connections.load(caller, _id(request))
+        return self._desk.connections.load(caller, connection_of(request))
 
     def _caller(self, request: Request, *, reading: bool = False) -> Caller:
-        """Who calls, and that they may call in this way; ``reading``: a POST that changes nothing of ours."""
-        scheme, _, token = request.header("authorization").partition(" ")
-        if scheme:
-            if scheme.lower() != "bearer" or not token.strip():
-                raise Refusal("not-signed-in", "scheme")
-            return self._bearer(token.strip(), reading or request.method in ("GET", "HEAD"))
-        session = self._desk.sign_in.session(request)
-        if session is None or not self._desk.sign_in.current(session):
-            raise Refusal("not-signed-in")
-        if request.method not in ("GET", "HEAD"):
-            refuse_cross_site(request, self._desk.settings.public_url)
-        return session.caller
-
-    def _bearer(self, token: str, reading: bool) -> Caller:
-        found = self._desk.entra.verify_api_token(token)
-        caller = caller_of(
-            found.tid, found.oid, found.roles, found.wids, guest=found.guest, program=found.app_only
-        )
-        if caller.program and not (reading and (caller.admin or caller.reader)):
-            raise Refusal("not-allowed", "program")
-        return caller
+        return self._callers.of(request, reading=reading)
 
 
 def connection_document(view: View) -> dict[str, Any]:
@@ -170,6 +164,7 @@ def connection_document(view: View) -> dict[str, Any]:
         "kind": connection.kind,
         "region": connection.region,
         "fhir_base": connection.fhir_base,
+        "copied_from": connection.copied_from,
         "created_at": connection.created_at,
         "version": version_of(view),
         "latest": _revision_document(view.latest),
@@ -196,40 +191,13 @@ def _answer(view: View, status: int = 200) -> Response:
 
 def _named(request: Request, document: dict[str, Any], name: str) -> Response:
     """The document; as a file to keep where ``download=1`` asks for one."""
-    response = json_response(document)
-    if request.query.get("download", "") != "1":
+    response, wanted = json_response(document), request.query.get("download", "")
+    if not wanted:
         return response
+    if wanted != "1":
+        raise FieldRefusal({"download": Text("Choose one of: %(choices)s.", choices="1")})
     file = f"antesala-{document['connection']}-{name}.json"
     return response.with_headers(Content_Disposition=f'attachment; filename="{file}"')
-
-
-def _id(request: Request) -> str:
-    return request.route.get("connection", "")
-
-
-def _if_match(request: Request) -> str:
-    """The version that the caller saw (RFC 9110 section 13.1.1); FieldRefusal where it is not given."""
-    version = request.header("if-match").strip().removeprefix("W/").strip('"')
-    if not version:
-        raise FieldRefusal({"If-Match": Text("Send the ETag of the version you changed.")})
-    return version
-
-
-def _body(request: Request, members: tuple[str, ...]) -> Mapping[str, Any]:
-    """The JSON object that was sent; only members that the operation knows."""
-    if request.header("content-type").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal("media-type")
-    try:
-        body = json.loads(request.body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Refusal("body-invalid") from error
-    if not isinstance(body, dict):
-        raise Refusal("body-invalid", "no object")
-    unknown = [name for name in body if name not in members]
-    if unknown:
-        nothing = Text("There is no member of this name.")
-        raise FieldRefusal(dict.fromkeys((name[:64] for name in unknown[:20]), nothing))
-    return body
 
 
 def _settings(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from config_function.connections import Connections
 from config_function.revisions import need_state
 from shared.errors import Refusal
 from shared.launch import Finished, SmartFlow
+from shared.pages import Pages
 from shared.settings import Settings
 from shared.web import Request, Response, redirect
 
@@ -15,17 +16,25 @@ STAFF = frozenset({"Practitioner", "PractitionerRole", "Person"})
 class Approval:
     """Begins the sign-in and takes its answer."""
 
-    def __init__(self, settings: Settings, flow: SmartFlow, connections: Connections) -> None:
+    def __init__(self, settings: Settings, pages: Pages, flow: SmartFlow, connections: Connections) -> None:
         self._settings = settings
+        self._pages = pages
         self._flow = flow
         self._connections = connections
 
     def begin(self, request: Request, caller: Caller) -> Response:
-        """Sends the approver to the EHR (standalone SMART launch, ``openid fhirUser``, nothing read)."""
+        """Sends the approver to the EHR (standalone SMART launch, ``openid fhirUser``, nothing read).
+
+        By a page of ours, not a redirect: Chromium holds every hop behind a form to the page's form-action.
+        """
         view = self._mine(caller, request.route.get("connection", ""))
         need_state(view.latest, ("submitted", "verified"))
         extra = {"oid": caller.oid, "tenant": caller.tenant}
-        return self._flow.begin_approval(request, view.connection, view.latest, self._callback, extra)
+        begun = self._flow.begin_approval(request, view.connection, view.latest, self._callback, extra)
+        if "Location" not in begun.headers:
+            return begun
+        page = self._pages.page("config_function/onward.html", request, url=begun.headers["Location"])
+        return page.with_cookies(*begun.cookies)
 
     def finish(self, request: Request, caller: Caller) -> Response:
         """Records the proof for the person who began, on the revision they began with, nobody else."""
@@ -50,7 +59,8 @@ class Approval:
 
 
 def _need_own_staff_sign_in(finished: Finished, caller: Caller) -> None:
-    if finished.purpose != "approval" or finished.extra.get("oid") != caller.oid:
+    began = (finished.extra.get("tenant"), finished.extra.get("oid"))
+    if finished.purpose != "approval" or began != (caller.tenant, caller.oid):
         raise Refusal("proof-missing", "another person began this sign-in")
     if finished.identity is None or not finished.identity.user_type:
         raise Refusal("identity-missing")

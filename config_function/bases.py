@@ -20,7 +20,16 @@ LONGEST = 250
 # Epic's capability statement is over a megabyte.
 _METADATA_BYTES = 8_000_000
 _VERSIONS = {"1.0": "DSTU2", "3.0": "STU3", "4.0": "R4", "4.3": "R4B", "5.0": "R5"}
-_TAILS = re.compile(r"(/metadata|/\.well-known/smart-configuration|/\.well-known)/?(\?.*)?$", re.IGNORECASE)
+# What people paste along with the base: a page below it, a resource, a query, a fragment.
+_TAILS = re.compile(
+    r"(/metadata|/\.well-known(/smart-configuration)?"
+    r"|/(Patient|Practitioner|Appointment|Encounter|Observation)(/[^/?#]*)?)?/?([?#].*)?$",
+    re.IGNORECASE,
+)
+# How hospitals name what is not production, as whole words of a host or path.
+_TEST_WORDS = re.compile(
+    r"(?<![a-z])(test|tst|nonprod|non-prod|sandbox|poc|dev|stage|staging|train|sup|uat)(?![a-z])"
+)
 NO_BASE = Text("Enter the FHIR base URL, for example https://ehr.hospital.example/fhir")
 _OLDER = re.compile(r"/(DSTU2|STU3)(?=/|$)", re.IGNORECASE)
 
@@ -74,18 +83,26 @@ class Bases:
         self._outbound = outbound
         self._discovery = discovery
 
-    def inspect(self, text: str, kind: EhrKind) -> BaseReport:
-        """Two requests at most, each within eight seconds; no exception for what the other side does."""
+    def inspect(self, text: str, kind: EhrKind, environment: str = "") -> BaseReport:
+        """Three requests at most, each within eight seconds; no exception for what the other side does.
+
+        ``environment``: ``test`` or ``production`` where that is chosen already; an address that looks like
+        the other one is a warning.
+        """
         base = text.strip().rstrip("/")
         fault, suggestion = _written_wrong(base)
         if fault is not None:
             return BaseReport(base[:LONGEST], (Finding("failed", fault),), suggestion)
-        version = self._version(base)
-        findings = [version]
-        if version.verdict != "failed":
+        findings = [self._version(base)]
+        if findings[0].verdict != "failed":
             findings.append(self._smart(base, kind))
-        report = BaseReport(base, tuple(findings))
-        return report if report.usable else BaseReport(base, report.findings, _newer(base))
+        report = BaseReport(base, (*findings, *_other_environment(base, environment)))
+        return report if report.usable else BaseReport(base, report.findings, self._beside(base))
+
+    def _beside(self, base: str) -> str:
+        """The R4 base that really answers beside this one; empty where none does."""
+        newer = _newer(base)
+        return newer if newer and self._version(newer).verdict == "ok" else ""
 
     def _version(self, base: str) -> Finding:
         host = urlsplit(base).hostname or ""
@@ -155,8 +172,8 @@ def _written_wrong(base: str) -> tuple[Text | None, str]:
     """A sentence about an address that need not even be asked, and a better one where there is one."""
     if not base:
         return NO_BASE, ""
-    if _TAILS.search(base):
-        return Text("This is a page below the base."), _TAILS.sub("", base)
+    if (shorter := _TAILS.sub("", base, count=1)) != base and re.fullmatch(ADDRESS, shorter):
+        return Text("This is a page below the base."), shorter
     if base.lower().startswith("http://"):
         return Text("The address must begin with https://"), f"https://{base[7:]}"
     if "://" not in base and re.fullmatch(ADDRESS, f"https://{base}"):
@@ -188,9 +205,19 @@ def _version_of(statement: dict[str, Any]) -> Finding:
 
 def _newer(base: str) -> str:
     """The R4 base that lies beside a DSTU2 or STU3 one; empty where nothing is obvious."""
-    if _OLDER.search(base):
-        return _OLDER.sub("/R4", base)
+    if older := _OLDER.search(base):
+        return _OLDER.sub("/r4" if older[0].islower() else "/R4", base)
     return f"{base}/R4" if base.lower().endswith("/api/fhir") else ""
+
+
+def _other_environment(base: str, environment: str) -> tuple[Finding, ...]:
+    if environment != "production" or not (found := _TEST_WORDS.search(base.lower())):
+        return ()
+    said = Text(
+        "This looks like a test system (%(word)s), but you chose Production. Compare with the EHR team.",
+        word=found[0],
+    )
+    return (Finding("warning", said),)
 
 
 def _endpoints_of(configuration: SmartConfiguration) -> Finding:

@@ -1,5 +1,6 @@
 """The fields that a connection begins with and never changes: environment, kind, region, base, name."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -7,7 +8,7 @@ from config_function.bases import LONGEST, NO_BASE
 from config_function.connections import NewConnection
 from config_function.field_rules import RULES
 from config_function.kinds import KINDS
-from shared.connection import EhrKind, Environment, Region
+from shared.connection import CONNECTION_ID, EhrKind, Environment, Region
 from shared.errors import FieldRefusal
 from shared.settings import Settings
 from shared.texts import Sentence, Text
@@ -19,6 +20,7 @@ REGIONS: Mapping[str, str] = {
     "apac": "Asia, Pacific",
 }
 MEMBERS = ("environment", "kind", "region", "name", "fhir_base")
+COPY = "copy_of"
 
 
 def regions(settings: Settings) -> tuple[tuple[str, str], ...]:
@@ -50,6 +52,9 @@ def new_connection(values: Mapping[str, Any], settings: Settings) -> NewConnecti
     # Longer than a base may be, so that a pasted page below it still gets its own sentence.
     if not isinstance(base, str) or not base.strip() or len(base) > 2 * LONGEST:
         faults["fhir_base"] = NO_BASE
+    copy_of = values.get(COPY, "")
+    if not isinstance(copy_of, str) or not re.fullmatch(f"({CONNECTION_ID})?", copy_of):
+        faults[COPY] = Text("Give the ID of one connection.")
     if faults:
         raise FieldRefusal(faults)
     return NewConnection(
@@ -58,4 +63,5 @@ def new_connection(values: Mapping[str, Any], settings: Settings) -> NewConnecti
         cast("Region", values["region"]),
         str(values["name"]).strip(),
         str(base),
+        copy_of,
     )

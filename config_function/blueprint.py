@@ -6,9 +6,13 @@ import azure.functions as func
 
 from config_function.api import Api
 from config_function.approval import Approval
+from config_function.check_pages import CheckPages
 from config_function.connection_pages import ConnectionPages
 from config_function.desk import desk
 from config_function.edit_pages import EditPages
+from config_function.guide import Guide
+from config_function.people_api import PeopleApi
+from config_function.people_pages import PeoplePages
 from config_function.portal import Portal
 from config_function.shell import Act, Shell
 from shared import edge
@@ -31,8 +35,18 @@ def _pages() -> ConnectionPages:
 
 
 @functools.cache
+def _checking() -> CheckPages:
+    return CheckPages(desk(services()))
+
+
+@functools.cache
 def _editing() -> EditPages:
     return EditPages(desk(services()))
+
+
+@functools.cache
+def _guide() -> Guide:
+    return Guide(desk(services()))
 
 
 @functools.cache
@@ -48,6 +62,16 @@ def _approval() -> Approval:
 @functools.cache
 def _api() -> Api:
     return Api(desk(services()))
+
+
+@functools.cache
+def _people() -> PeoplePages:
+    return PeoplePages(desk(services()))
+
+
+@functools.cache
+def _people_api() -> PeopleApi:
+    return PeopleApi(desk(services()))
 
 
 def _page(req: func.HttpRequest, handler: edge.Handler) -> func.HttpResponse:
@@ -121,6 +145,27 @@ def config_signed_out(req: func.HttpRequest) -> func.HttpResponse:
     return _page(req, _portal().signed_out)
 
 
+@bp.function_name("config_organization")
+@bp.route("config/organization", methods=["GET"])
+def config_organization(req: func.HttpRequest) -> func.HttpResponse:
+    """How an organization connects."""
+    return _page(req, _portal().organization)
+
+
+@bp.function_name("config_consent")
+@bp.route("config/organization/consent", methods=["GET"])
+def config_consent(req: func.HttpRequest) -> func.HttpResponse:
+    """To Microsoft 365's admin consent."""
+    return _page(req, _portal().consent)
+
+
+@bp.function_name("config_consented")
+@bp.route("config/organization/callback", methods=["GET"])
+def config_consented(req: func.HttpRequest) -> func.HttpResponse:
+    """Back from the admin consent."""
+    return _page(req, _portal().consented)
+
+
 @bp.function_name("config_language")
 @bp.route("config/language/{language}", methods=["GET"])
 def config_language(req: func.HttpRequest) -> func.HttpResponse:
@@ -140,6 +185,20 @@ def config_static(req: func.HttpRequest) -> func.HttpResponse:
 def config_jwks(req: func.HttpRequest) -> func.HttpResponse:
     """Our public keys."""
     return _json(req, _portal().jwks)
+
+
+@bp.function_name("config_guide")
+@bp.route("config/guide", methods=["GET"])
+def config_guide(req: func.HttpRequest) -> func.HttpResponse:
+    """The set-up guide, for every EHR."""
+    return _member(req, _guide().index)
+
+
+@bp.function_name("config_guide_kind")
+@bp.route("config/guide/{kind}", methods=["GET"])
+def config_guide_kind(req: func.HttpRequest) -> func.HttpResponse:
+    """The set-up guide for one EHR."""
+    return _member(req, _guide().of_kind)
 
 
 @bp.function_name("config_new")
@@ -171,7 +230,7 @@ def config_submit(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("config_ehr")
-@bp.route(_ONE + "/ehr", methods=["GET"])
+@bp.route(_ONE + "/ehr", methods=["POST"])
 def config_ehr(req: func.HttpRequest) -> func.HttpResponse:
     """The approver's EHR sign-in."""
     return _member(req, _approval().begin)
@@ -216,14 +275,35 @@ def config_records(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route(_ONE + "/checks", methods=["GET", "POST"])
 def config_checks(req: func.HttpRequest) -> func.HttpResponse:
     """Tries the connection out."""
-    return _member(req, _pages().checks)
+    return _member(req, _checking().checks)
 
 
 @bp.function_name("config_history")
 @bp.route(_ONE + "/history", methods=["GET"])
 def config_history(req: func.HttpRequest) -> func.HttpResponse:
-    """Revisions, changes and recent launches."""
+    """Revisions and changes."""
     return _member(req, _pages().history)
+
+
+@bp.function_name("config_clinicians")
+@bp.route(_ONE + "/clinicians", methods=["GET", "POST"])
+def config_clinicians(req: func.HttpRequest) -> func.HttpResponse:
+    """Linked clinicians."""
+    return _member(req, _people().clinicians)
+
+
+@bp.function_name("config_unlink")
+@bp.route(_ONE + "/clinicians/unlink", methods=["POST"])
+def config_unlink(req: func.HttpRequest) -> func.HttpResponse:
+    """Parts an EHR user from an account, after a question."""
+    return _member(req, _people().unlink)
+
+
+@bp.function_name("config_launches")
+@bp.route(_ONE + "/launches", methods=["GET"])
+def config_launches(req: func.HttpRequest) -> func.HttpResponse:
+    """Recent launches."""
+    return _member(req, _people().launches)
 
 
 @bp.function_name("api_openapi")
@@ -289,6 +369,13 @@ def api_registration(req: func.HttpRequest) -> func.HttpResponse:
     return _json(req, _api().registration)
 
 
+@bp.function_name("api_checks")
+@bp.route(_API + "/{connection}/checks", methods=["GET"])
+def api_checks(req: func.HttpRequest) -> func.HttpResponse:
+    """What can be checked."""
+    return _json(req, _api().checks)
+
+
 @bp.function_name("api_check")
 @bp.route(_API + "/{connection}/checks/{probe}", methods=["POST"])
 def api_check(req: func.HttpRequest) -> func.HttpResponse:
@@ -308,3 +395,45 @@ def api_bases(req: func.HttpRequest) -> func.HttpResponse:
 def api_people(req: func.HttpRequest) -> func.HttpResponse:
     """Finds people of the directory."""
     return _json(req, _api().search_people)
+
+
+@bp.function_name("api_clinicians")
+@bp.route(_API + "/{connection}/clinicians", methods=["GET"])
+def api_clinicians(req: func.HttpRequest) -> func.HttpResponse:
+    """Linked clinicians."""
+    return _json(req, _people_api().clinicians)
+
+
+@bp.function_name("api_find_clinician")
+@bp.route(_API + "/{connection}/clinicians/find", methods=["POST"])
+def api_find_clinician(req: func.HttpRequest) -> func.HttpResponse:
+    """The link of one EHR user ID."""
+    return _json(req, _people_api().find_clinician)
+
+
+@bp.function_name("api_unlink_clinician")
+@bp.route(_API + "/{connection}/clinicians/unlink", methods=["POST"])
+def api_unlink_clinician(req: func.HttpRequest) -> func.HttpResponse:
+    """Parts an EHR user from an account."""
+    return _json(req, _people_api().unlink_clinician)
+
+
+@bp.function_name("api_launches")
+@bp.route(_API + "/{connection}/launches", methods=["GET"])
+def api_launches(req: func.HttpRequest) -> func.HttpResponse:
+    """Recent launches."""
+    return _json(req, _people_api().launches)
+
+
+@bp.function_name("api_history")
+@bp.route(_API + "/{connection}/history", methods=["GET"])
+def api_history(req: func.HttpRequest) -> func.HttpResponse:
+    """Revisions and changes."""
+    return _json(req, _people_api().history)
+
+
+@bp.function_name("api_health")
+@bp.route(_API + "/{connection}/health", methods=["GET"])
+def api_health(req: func.HttpRequest) -> func.HttpResponse:
+    """How the connection is doing."""
+    return _json(req, _people_api().health)

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from config_function import revisions
+from config_function import forms, revisions
 from config_function.access import Caller, View
 from config_function.desk import Desk
-from config_function.field_rules import RULES, Rule
-from config_function.fields import differences, get
-from config_function.forms import shown
+from config_function.field_rules import Rule
+from config_function.history import READ, chapters, people_of
 from config_function.names import Names
-from config_function.records import records, registration
+from config_function.records import Record, changed_records, records, registration
 from config_function.shell import Shell
+from config_function.wording import WITHOUT_CONTEXT, WORDING
 from shared.connection import Approved, Revision
 from shared.errors import FieldRefusal, Refusal
 from shared.texts import Sentence
@@ -63,54 +63,51 @@ class ConnectionPages:
         """What the analyst registers in the EHR."""
         view = self._shell.load(request, caller)
         rows = registration(self._desk.addresses, view.connection, view.latest)
-        return self._shell.page("registration", request, caller, **self._shell.facts(caller, view), rows=rows)
+        words = WORDING[view.connection.kind]
+        facts = self._shell.facts(caller, view)
+        return self._shell.page("registration", request, caller, **facts, rows=rows, words=words)
 
     def records(self, request: Request, caller: Caller) -> Response:
         """What the analyst copies into the EHR's records."""
         view = self._shell.load(request, caller)
-        rows = (
-            records(self._desk.addresses, Approved(view.connection, view.approved)) if view.approved else ()
-        )
-        return self._shell.page("records", request, caller, **self._shell.facts(caller, view), rows=rows)
-
-    def checks(self, request: Request, caller: Caller) -> Response:
-        """Tries the connection out."""
-        view = self._shell.load(request, caller)
-        names = Names(self._desk.people, caller.tenant)
-        asked, person = request.form.get("probe", ""), request.form.get("person", "")
-        verdict = self._desk.checks.run(caller, view, asked, person) if request.method == "POST" else None
+        rows, changing = self._records(view)
         return self._shell.page(
-            "checks",
+            "records",
             request,
             caller,
-            **self._shell.facts(caller, view, names),
-            planned=self._desk.checks.plan(view),
-            asked=(asked, person),
-            verdict=verdict,
+            **self._shell.facts(caller, view),
+            rows=rows,
+            changing=changing,
+            words=WORDING[view.connection.kind],
+            without_context=WITHOUT_CONTEXT,
         )
 
+    def _records(self, view: View) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+        """The records in service, and the names of those that a newer revision would change."""
+        if view.approved is None:
+            return (), ()
+        serving = Approved(view.connection, view.approved)
+        changing = changed_records(self._desk.addresses, serving, view.latest)
+        return records(self._desk.addresses, serving), changing
+
     def history(self, request: Request, caller: Caller) -> Response:
-        """Revisions, changes and recent launches."""
+        """Every revision with what changed and who did what to it; then what else was done."""
         view, numbered = self._desk.connections.revisions(caller, request.route.get("connection", ""))
-        audit, launches = self._desk.connections.history(caller, view.connection.id)
-        older = {revision.number + 1: revision for revision in numbered}
-        changes = {
-            revision.number: [
-                (rule, shown(rule, before), shown(rule, after))
-                for rule, before, after in differences(older[revision.number], revision)
-            ]
-            for revision in numbered
-            if revision.number in older
-        }
+        told, rest = chapters(numbered, self._desk.connections.audit(caller, view.connection.id, READ))
+        names = Names(self._desk.people, caller.tenant)
+        names.read(people_of(told, rest))
         return self._shell.page(
             "history",
             request,
             caller,
-            **self._shell.facts(caller, view),
-            revisions=numbered,
-            changes=changes,
-            audit=audit,
-            launches=launches,
+            **self._shell.facts(caller, view, names),
+            chapters=told,
+            rest=rest,
+            changes={
+                chapter.revision.number: forms.changes(chapter.before, chapter.revision)
+                for chapter in told
+                if chapter.before is not None
+            },
         )
 
     def _overview(
@@ -122,23 +119,24 @@ class ConnectionPages:
             caller,
             status=422 if faults else 200,
             **self._shell.facts(caller, view),
-            missing=_missing(view.latest, faults or {}) if view.latest.state in ("draft", "rejected") else [],
+            missing=_missing(view, faults or {}) if view.latest.state in ("draft", "rejected") else [],
             faults=faults or {},
             typed=request.form,
             proven=_proven(view.latest, caller, self._desk),
-            groups=_summary(view.latest),
+            groups=forms.summary(view.latest),
             public_url=self._desk.settings.public_url,
         )
 
 
-def _missing(revision: Revision, faults: Mapping[str, Sentence]) -> list[tuple[Rule, Sentence]]:
+def _missing(view: View, faults: Mapping[str, Sentence]) -> list[tuple[Rule, Sentence]]:
     """What is still to be decided or was found wrong when submitting, with the field it belongs to."""
     named = dict(faults)
     try:
-        revisions.need_complete(revision)
+        revisions.need_complete(view.latest, view.connection.fhir_base)
     except FieldRefusal as refusal:
         named |= refusal.fields
-    return [(rule, named[rule.name]) for rule in RULES if rule.name in named]
+    by_field = forms.by_field(named, view.latest.writeback.adapter)
+    return [(rule, by_field[rule.name]) for rule in forms.every_rule() if rule.name in by_field]
 
 
 def _proven(revision: Revision, caller: Caller, desk: Desk) -> bool:
@@ -147,15 +145,6 @@ def _proven(revision: Revision, caller: Caller, desk: Desk) -> bool:
     except Refusal:
         return False
     return True
-
-
-def _summary(revision: Revision) -> list[tuple[str, str, list[tuple[Rule, str]]]]:
-    """Every setting in words, by group; secrets have none."""
-    made: dict[tuple[str, str], list[tuple[Rule, str]]] = {}
-    for rule in RULES:
-        if rule.path:
-            made.setdefault((rule.step, rule.group), []).append((rule, shown(rule, get(revision, rule))))
-    return [(step, group, rows) for (step, group), rows in made.items()]
 
 
 def _number(request: Request) -> int:

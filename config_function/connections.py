@@ -28,13 +28,13 @@ from shared.connection import (
     Revision,
 )
 from shared.errors import FieldRefusal, Refusal
+from shared.keys import SigningKeys
 from shared.settings import Settings
 from shared.smart.discovery import Discovery
 from shared.smart.id_token import IdTokens
 from shared.store import RegionStore, Stores
 from shared.store.audit import Entry
 from shared.store.connections import Connections as Rows
-from shared.store.launches import Launch
 from shared.texts import Sentence, Text
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -45,13 +45,17 @@ REASON = r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f<>]*$"
 
 @dataclass(frozen=True)
 class NewConnection:
-    """What never changes once a connection exists, and its name."""
+    """What never changes once a connection exists, and its name.
+
+    ``copy_of``: the connection whose settings it begins with, or empty.
+    """
 
     environment: Environment
     kind: EhrKind
     region: Region
     name: str
     fhir_base: str
+    copy_of: str = ""
 
 
 class Connections:
@@ -66,6 +70,7 @@ class Connections:
         id_tokens: IdTokens,
         bases: Bases,
         secrets: ClientSecrets,
+        keys: SigningKeys,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
@@ -75,6 +80,7 @@ class Connections:
         self._id_tokens = id_tokens
         self._bases = bases
         self._secrets = secrets
+        self._keys = keys
         self._clock = clock
         self._entropy = entropy
 
@@ -93,10 +99,23 @@ class Connections:
     def load(self, caller: Caller, connection_id: str) -> View:
         """One connection; Refusal not-found for an unknown one and for one of somebody else alike."""
         connection = self._rows(connection_id).get(connection_id)
-        view = self._view(connection) if connection is not None else None
+        # Looked at before anything else is read: time must not tell somebody else's from none either.
+        if connection is None or connection.tenant != caller.tenant:
+            raise Refusal("not-found")
+        view = self._view(connection)
         if view is None or not may_see(caller, view):
             raise Refusal("not-found")
         return view
+
+    def owner(self, connection_id: str) -> str | None:
+        """The tenant of a connection of an organization that is served here; None for any other."""
+        try:
+            connection = self._rows(connection_id).get(connection_id)
+        except Refusal:
+            return None
+        if connection is None or connection.tenant not in self._settings.tenants:
+            return None
+        return connection.tenant
 
     def revisions(self, caller: Caller, connection_id: str) -> tuple[View, list[Revision]]:
         """The connection with all its revisions, newest first."""
@@ -104,13 +123,10 @@ class Connections:
         numbered = self._rows(connection_id).revisions(connection_id)
         return view, sorted(numbered, key=lambda revision: -revision.number)
 
-    def history(self, caller: Caller, connection_id: str) -> tuple[list[Entry], list[Launch]]:
-        """Who changed what, and how the last launches ended; both newest first."""
+    def audit(self, caller: Caller, connection_id: str, limit: int) -> list[Entry]:
+        """Who changed what, newest first."""
         view = self.load(caller, connection_id)
-        region = self._region(view.connection.id)
-        return region.audit.recent(caller.tenant, 50, connection_id), region.launches.recent(
-            connection_id, 50
-        )
+        return self._region(view.connection.id).audit.recent(caller.tenant, limit, connection_id)
 
     # -- changing ---------------------------------------------------------------------------------------
 
@@ -118,7 +134,8 @@ class Connections:
         """A new connection with its first draft, on the defaults of its kind and the given settings."""
         if not may_create(caller):
             raise Refusal("not-allowed")
-        typed, base = self._beginning(caller, new, values or {})
+        copied = self._copied(caller, new)
+        typed, base = self._beginning(caller, new, {**copied, **(values or {})})
         connection = Connection(
             self._new_id(new.region),
             caller.tenant,
@@ -127,6 +144,7 @@ class Connections:
             new.kind,
             base,
             timestamp(self._clock.now()),
+            copied_from=new.copy_of,
         )
         empty = Revision(connection.id, 1, "draft", new.name)
         wanted = self._wanted(connection, empty, typed)
@@ -138,7 +156,9 @@ class Connections:
     def edit(self, caller: Caller, connection_id: str, version: str, values: Mapping[str, Any]) -> View:
         """Settings by field name; what is left out stays. Opens a new draft unless nothing differs."""
         view = self._for_change(caller, connection_id, version, may_edit)
-        wanted = self._wanted(view.connection, view.latest, fields.read(values))
+        wanted = self._wanted(
+            view.connection, view.latest, fields.read(values, view.latest.writeback.adapter)
+        )
         revisions.need_frozen_unchanged(view.approved, wanted)
         if wanted == view.latest:
             return view
@@ -149,10 +169,15 @@ class Connections:
         return self.load(caller, connection_id)
 
     def submit(self, caller: Caller, connection_id: str, version: str) -> View:
-        """Asks the approver: everything must be decided, and the EHR's endpoints are read and recorded."""
+        """Asks the approver: everything must be decided, and the EHR's endpoints are read and recorded.
+
+        Refusal keys-missing where a client signs with keys that the organization does not have.
+        """
         view = self._for_change(caller, connection_id, version, may_edit)
         revisions.need_state(view.latest, ("draft", "rejected"))
-        revisions.need_complete(view.latest)
+        revisions.need_complete(view.latest, view.connection.fhir_base)
+        for client in revisions.signing_clients(view.latest):
+            self._keys.current(view.connection.tenant, client.alg)
         found = self._endpoints(view)
         revision = replace(view.latest, endpoints=found, rejected_because="", proof=Proof())
         return self._advance(caller, view, replace(revision, state="submitted"), "submitted")
@@ -212,6 +237,8 @@ class Connections:
     def _wanted(self, connection: Connection, before: Revision, typed: Mapping[str, Any]) -> Revision:
         wanted = fields.apply(before, typed)
         revisions.need_own_issuers(connection, wanted)
+        if wanted.writeback != before.writeback:
+            revisions.need_fitting_options(connection, wanted)
         return self._secrets.kept(wanted, typed)
 
     def _advance(self, caller: Caller, view: View, revision: Revision, what: str) -> View:
@@ -245,6 +272,18 @@ class Connections:
         if faults:
             raise FieldRefusal(faults)
         return typed, base
+
+    def _copied(self, caller: Caller, new: NewConnection) -> dict[str, Any]:
+        """The settings that another connection of the same kind of EHR hands on."""
+        if not new.copy_of:
+            return {}
+        try:
+            view = self.load(caller, new.copy_of)
+        except Refusal as refusal:
+            raise FieldRefusal({"copy_of": Text("There is no such connection.")}) from refusal
+        if view.connection.kind != new.kind:
+            raise FieldRefusal({"kind": Text("A copy is of the same kind of EHR.")})
+        return fields.handed_on(view.latest)
 
     def _own_base(self, caller: Caller, new: NewConnection) -> str:
         if not self._settings.region_enabled(new.region):

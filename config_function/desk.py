@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from config_function.approval import Approval
 from config_function.bases import Bases
 from config_function.checks import Checks
+from config_function.checks.clocks import ClockProbe
+from config_function.checks.ehr import EhrProbes
+from config_function.checks.microsoft import MicrosoftProbes
+from config_function.checks.ours import OwnProbes
+from config_function.checks.waiting import WaitingProbes
+from config_function.clinicians import Clinicians
 from config_function.connections import Connections
+from config_function.health import Healths
+from config_function.organization import Organization
 from config_function.records import Addresses
 from config_function.signin import SignIn
 from config_function.vault import ClientSecrets
@@ -32,10 +40,13 @@ class Desk:
     stores: Stores
     addresses: Addresses
     sign_in: SignIn
+    organization: Organization
     bases: Bases
     connections: Connections
     approval: Approval
     checks: Checks
+    clinicians: Clinicians
+    healths: Healths
 
 
 def desk(services: Services) -> Desk:
@@ -50,17 +61,9 @@ def desk(services: Services) -> Desk:
         id_tokens=services.id_tokens,
         bases=bases,
         secrets=ClientSecrets(services.secrets, services.entropy),
+        keys=services.keys,
         clock=services.clock,
         entropy=services.entropy,
-    )
-    checks = Checks(
-        settings=settings,
-        addresses=addresses,
-        outbound=services.outbound,
-        discovery=services.discovery,
-        tokens=services.tokens,
-        entra=services.entra,
-        meetings=services.meetings,
     )
     return Desk(
         settings=settings,
@@ -72,8 +75,24 @@ def desk(services: Services) -> Desk:
         stores=services.stores,
         addresses=addresses,
         sign_in=SignIn(settings, services.entra, services.sealer, services.clock),
+        organization=Organization(
+            settings, services.pages, services.sealer, services.clock, services.entropy
+        ),
         bases=bases,
         connections=connections,
-        approval=Approval(settings, services.flow, connections),
-        checks=checks,
+        approval=Approval(settings, services.pages, services.flow, connections),
+        checks=_checks(services, addresses),
+        clinicians=Clinicians(services.stores, services.sealer, services.clock),
+        healths=Healths(services.stores, services.clock),
+    )
+
+
+def _checks(services: Services, addresses: Addresses) -> Checks:
+    settings, clock, outbound = services.settings, services.clock, services.outbound
+    return Checks(
+        EhrProbes(services.discovery, services.tokens),
+        MicrosoftProbes(settings.client_id, services.entra, services.meetings, services.licences),
+        OwnProbes(addresses, outbound, clock, services.entropy),
+        WaitingProbes(services.stores, clock),
+        ClockProbe(outbound, services.discovery, settings.login_url),
     )

@@ -1,19 +1,24 @@
 """The form of a connection's settings, one step a page; whatever goes wrong, what was typed stays."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from config_function.access import Caller, View, may_edit
 from config_function.connections import version_of
 from config_function.desk import Desk
-from config_function.field_rules import STEPS, Step
-from config_function.fields import of_step, only
-from config_function.forms import groups
+from config_function.field_rules import STEPS, Rule, Step
+from config_function.fields import of_step
+from config_function.forms import by_field, groups, sent
 from config_function.names import Names
 from config_function.shell import Shell
 from shared.errors import FieldRefusal, Refusal
+from shared.graph.people import Somebody
 from shared.texts import Sentence
 from shared.web import Request, Response, redirect
+
+# Letters of a name before the directory is asked.
+_LEAST = 2
 
 
 class EditPages:
@@ -38,14 +43,14 @@ class EditPages:
         return self._edited(request, caller, view, step)
 
     def _edited(self, request: Request, caller: Caller, view: View, step: Step) -> Response:
-        values = only(request.form, of_step(step))
+        values = sent(step, request.form, view.latest)
         connection = view.connection.id
         try:
             self._desk.connections.edit(caller, connection, request.form.get("version", ""), values)
         except FieldRefusal as refusal:
-            return self._edit_page(
-                request, caller, view, step, typed=request.form, faults=refusal.fields, status=422
-            )
+            adapter = request.form.get("adapter", view.latest.writeback.adapter)
+            faults = by_field(refusal.fields, adapter)
+            return self._edit_page(request, caller, view, step, typed=request.form, faults=faults, status=422)
         except Refusal as refusal:
             if refusal.reason.code != "changed-meanwhile":
                 raise
@@ -70,7 +75,6 @@ class EditPages:
         status: int = 200,
     ) -> Response:
         names = Names(self._desk.people, caller.tenant)
-        query = (typed or {}).get("q", "").strip()[:64]
         # What was typed elsewhere is compared with the newest version, and saved on top of it next time.
         version = version_of(view) if compare or typed is None else typed.get("version", "")
         return self._shell.page(
@@ -83,7 +87,19 @@ class EditPages:
             steps=STEPS,
             groups=groups(step, view.latest, typed, faults, compare=compare),
             conflict=compare,
-            query=query,
-            found=names.search(query) if len(query) >= 2 else [],
+            searches={rule.name: _searched(rule, names, typed or {}) for rule in of_step(step)},
             faulty=bool(faults),
         )
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was typed to find people for one field, and who was found."""
+
+    text: str = ""
+    found: tuple[Somebody, ...] = ()
+
+
+def _searched(rule: Rule, names: Names, typed: Mapping[str, str]) -> Search:
+    text = typed.get(f"q-{rule.name}", "").strip()[:64]
+    return Search(text, tuple(names.search(text)) if len(text) >= _LEAST else ())

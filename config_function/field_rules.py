@@ -4,20 +4,28 @@ A row says where the value lives in a revision, how long it may be, of which cha
 shown beside the field when it is refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-type Step = Literal["ehr", "people", "visits"]
+from shared.ehr.catalogue import SHEETS, WRITING
+
+type Step = Literal["ehr", "writeback", "people", "visits"]
 type Shape = Literal["text", "choice", "flag", "number", "lines", "people", "options", "secret"]
 
-STEPS: tuple[Step, ...] = ("ehr", "people", "visits")
+STEPS: tuple[Step, ...] = ("ehr", "writeback", "people", "visits")
 OBJECT_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ADDRESS = r"https://[A-Za-z0-9.\-\[\]:]{1,253}(/[A-Za-z0-9._~\-/%]*)?"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One field. ``most``: characters of a text, or the largest number; ``items``: length of a list."""
+    """One field. ``most``: characters of a text, or the largest number; ``items``: length of a list.
+
+    ``more``: seldom changed, shown on demand. ``only``: the adapters with which it counts; empty: always.
+    ``usual``: what counts where it is empty. ``option``: the adapter's option that it is; such a field has no
+    path of its own.
+    """
 
     name: str
     path: str
@@ -32,6 +40,10 @@ class Rule:
     pattern: str = ""
     choices: tuple[tuple[str, str], ...] = ()
     items: int = 0
+    more: bool = False
+    only: tuple[str, ...] = ()
+    usual: str = ""
+    option: str = ""
 
 
 _KEY = r"[A-Za-z0-9_.\-]*"
@@ -40,34 +52,47 @@ _AUTH = (
     ("client_secret_basic", "A client secret"),
     ("none", "Public client with PKCE"),
 )
+_GROUPS = {
+    "provider": "Clinicians' client",
+    "patient": "Patients' client",
+    "backend": "Write-back client",
+}
 _ALG = (("RS384", "RS384"), ("ES384", "ES384"))
 
 
 def _client(
-    side: str, group: str, label: str, hint: str, auth: tuple[tuple[str, str], ...]
+    side: str,
+    label: str,
+    hint: str,
+    auth: tuple[tuple[str, str], ...] = _AUTH,
+    *,
+    step: Step = "ehr",
+    only: tuple[str, ...] = (),
 ) -> tuple[Rule, ...]:
+    group = _GROUPS[side]
     return (
         Rule(
-            f"{side}_client_id", f"{side}.client_id", "ehr", group, label, hint, "text",
+            f"{side}_client_id", f"{side}.client_id", step, group, label, hint, "text",
             "A client ID has up to 120 letters, digits or . _ : / ~ @ + -, without spaces.",
-            most=120, pattern=r"[A-Za-z0-9._:/~@+\-]*",
+            most=120, pattern=r"[A-Za-z0-9._:/~@+\-]*", only=only,
         ),
         Rule(
-            f"{side}_auth", f"{side}.auth", "ehr", group, "How it authenticates",
+            f"{side}_auth", f"{side}.auth", step, group, "How it authenticates",
             "Our keys need no secret: the EHR reads them at the JWKS URL of the registration sheet.",
             "choice",
-            "Choose one of the list.", choices=auth,
+            "Choose one of the list.", choices=auth, more=True, only=only,
         ),
         Rule(
-            f"{side}_alg", f"{side}.alg", "ehr", group, "Signature algorithm",
-            "Counts for our keys only.", "choice", "Choose one of the list.", choices=_ALG,
+            f"{side}_alg", f"{side}.alg", step, group, "Signature algorithm",
+            "Counts for our keys only.", "choice", "Choose one of the list.", choices=_ALG, more=True,
+            only=only,
         ),
         Rule(
-            f"{side}_secret", "", "ehr", group, "Client secret",
+            f"{side}_secret", "", step, group, "Client secret",
             "Only for a client with a secret. It is kept in the key vault and never shown again; "
             "leave it empty to keep the one that is there.",
             "secret", "A secret has up to 256 visible characters, without spaces.",
-            most=256, pattern=r"[!-~]*",
+            most=256, pattern=r"[!-~]*", more=True, only=only,
         ),
     )  # fmt: skip
 
@@ -78,13 +103,10 @@ RULES: tuple[Rule, ...] = (
          "What your people call this EHR, for example Main hospital, test.", "text",
          "A name has 1 to 80 characters, none of them < or >.", most=80, least=1,
          pattern=r"[^\x00-\x1f\x7f-\x9f<>\u2028\u2029]*"),
-    *_client("provider", "Clinicians' client", "Client ID of the clinicians' app",
-             "The OAuth client of the record that clinicians launch.", _AUTH),
-    *_client("patient", "Patients' client", "Client ID of the patients' app",
-             "The OAuth client of the record that patients launch.", _AUTH),
-    *_client("backend", "Write-back client", "Client ID of the backend app",
-             "The OAuth client that tells the EHR who connected. Leave it empty without write-back.",
-             _AUTH[:2]),
+    *_client("provider", "Client ID of the clinicians' app",
+             "The OAuth client of the record that clinicians launch."),
+    *_client("patient", "Client ID of the patients' app",
+             "The OAuth client of the record that patients launch."),
     Rule("visit_kind", "visit_source.kind", "ehr", "Visit and user", "A visit is named by its",
          "One kind of ID for every launch of a visit; it cannot change once approved.", "choice",
          "Choose one of the list.",
@@ -108,16 +130,16 @@ RULES: tuple[Rule, ...] = (
     Rule("issuers", "issuers", "ehr", "Visit and user", "Other forms of the FHIR base",
          "One address a line. Epic may also launch with the DSTU2 base of the same server.", "lines",
          "Up to 4 addresses that begin with https://, on the FHIR base's own server.",
-         most=250, items=4, pattern=ADDRESS),
-    Rule("adapter", "writeback.adapter", "ehr", "Write-back", "Tell the EHR who connected",
+         most=250, items=4, pattern=ADDRESS, more=True),
+    Rule("adapter", "writeback.adapter", "writeback", "Write-back", "Tell the EHR who connected",
          "How connections and disconnections are written back.", "choice", "Choose one of the list.",
-         choices=(("epic", "Epic connection status"), ("oracle", "Oracle Health appointment status"),
-                  ("fhir", "FHIR AuditEvent"), ("none", "Do not write back"))),
-    Rule("writeback_options", "writeback.options", "ehr", "Write-back", "Options of the write-back",
-         "One name=value a line. Leave it empty unless your EHR differs from the usual.", "options",
-         "Up to 20 lines of name=value; a name has small letters, digits and _, "
-         "a value up to 200 characters.",
-         most=200, items=20, pattern=r"[^\x00-\x1f\x7f<>]*"),
+         choices=tuple((code, sheet.label) for code, sheet in SHEETS.items())),
+    *_client("backend", "Client ID of the backend app",
+             "The OAuth client that tells the EHR who connected. Leave it empty without write-back.",
+             _AUTH[:2], step="writeback", only=WRITING),
+    Rule("writeback_options", "writeback.options", "writeback", "Write-back", "Options of the write-back",
+         "What differs from the usual at your EHR.", "options", "An object of texts by the option's name.",
+         most=200, items=20),
     Rule("approver", "approver", "people", "Approver", "Approver",
          "The EHR analyst who proves, by signing in to the EHR, that this base is yours. "
          "Only the object ID is kept.",
@@ -157,3 +179,17 @@ RULES: tuple[Rule, ...] = (
          "Yes or no."),
 )
 # fmt: on
+
+# The fields of each adapter's options, under the adapter's code. No other field's name holds a hyphen.
+OPTION_RULES: Mapping[str, tuple[Rule, ...]] = {
+    code: tuple(
+        Rule(
+            f"{code}-{option.name}", "", "writeback", sheet.label, option.label, option.hint,
+            "choice" if option.choices else "text", option.says,
+            most=option.most, pattern=option.pattern, choices=option.choices,
+            more=True, only=(code,), usual=option.default, option=option.name,
+        )
+        for option in sheet.options
+    )
+    for code, sheet in SHEETS.items()
+}  # fmt: skip

@@ -11,12 +11,15 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from config_function.field_rules import RULES, Rule, Shape, Step
-from shared.connection import Revision
+from config_function.field_rules import OPTION_RULES, RULES, Rule, Shape, Step
+from shared.connection import Revision, Writeback
 from shared.errors import FieldRefusal
 from shared.texts import Sentence, Text
 
+# Of any whole number that is sent.
+LARGEST = 10**9
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
+OPTIONS = "writeback_options"
 
 
 def of_step(step: Step) -> tuple[Rule, ...]:
@@ -24,8 +27,12 @@ def of_step(step: Step) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if rule.step == step)
 
 
-def read(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Parses what was typed or sent, by field name; FieldRefusal names every wrong or unknown field."""
+def read(values: Mapping[str, Any], adapter: str = "none") -> dict[str, Any]:
+    """Parses what was typed or sent, by field name; FieldRefusal names every wrong or unknown field.
+
+    ``adapter``: by whose table the write-back's options are read where the values choose none; a wrong one is
+    named ``writeback_options.name``.
+    """
     parsed: dict[str, Any] = {}
     faults: dict[str, Sentence] = {}
     for name, value in values.items():
@@ -33,10 +40,15 @@ def read(values: Mapping[str, Any]) -> dict[str, Any]:
         if rule is None:
             faults[name[:64]] = Text("There is no setting of this name.")
             continue
+        if rule.shape == "options":
+            continue
         try:
             parsed[name] = _PARSERS[rule.shape](rule, value)
         except ValueError:
             faults[name] = rule.says
+    if OPTIONS in values and "adapter" not in faults:
+        parsed[OPTIONS], wrong = _options(parsed.get("adapter", adapter), values[OPTIONS])
+        faults |= wrong
     if "time_zone" in parsed and not _is_zone(parsed["time_zone"]):
         faults["time_zone"] = BY_NAME["time_zone"].says
     if faults:
@@ -45,7 +57,13 @@ def read(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def apply(revision: Revision, parsed: Mapping[str, Any]) -> Revision:
-    """The revision with these settings; secrets are not a revision's business."""
+    """The revision with these settings; secrets are not a revision's business.
+
+    Options belong to their adapter: another one begins without any.
+    """
+    adapter = parsed.get("adapter", revision.writeback.adapter)
+    if adapter != revision.writeback.adapter:
+        revision = replace(revision, writeback=Writeback(adapter))
     for name, value in parsed.items():
         if BY_NAME[name].path:
             revision = _put(revision, BY_NAME[name].path, value)
@@ -57,8 +75,20 @@ def settings(revision: Revision) -> dict[str, Any]:
     return {rule.name: _plain(get(revision, rule)) for rule in RULES if rule.path}
 
 
+def handed_on(revision: Revision) -> dict[str, Any]:
+    """The settings that a copy begins with: not what belongs to one EHR server or was registered there."""
+    own = {"name", "issuers", "provider_client_id", "patient_client_id", "backend_client_id"}
+    handed = {name: value for name, value in settings(revision).items() if name not in own}
+    # The one option that is an address on the EHR's own server.
+    handed["writeback_options"].pop("interconnect_base", None)
+    return handed
+
+
 def get(revision: Revision, rule: Rule) -> Any:
-    """The field's value in this revision; ``""`` for a secret."""
+    """The field's value in this revision; ``""`` for a secret and for another adapter's option."""
+    if rule.option:
+        ours = revision.writeback.adapter in rule.only
+        return revision.writeback.options.get(rule.option, "") if ours else ""
     value: Any = revision
     for part in rule.path.split("."):
         value = getattr(value, part) if part else ""
@@ -73,8 +103,6 @@ def typed(rule: Rule, value: Any) -> str:
         return "\n".join(value)
     if rule.shape == "people":
         return ",".join(value)
-    if rule.shape == "options":
-        return "\n".join(f"{name}={text}" for name, text in sorted(value.items()))
     return str(value)
 
 
@@ -127,9 +155,10 @@ def _flag(_: Rule, value: Any) -> bool:
 def _number(rule: Rule, value: Any) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", value):
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not rule.least <= value <= rule.most:
+    number = whole(value)
+    if number is None or not rule.least <= number <= rule.most:
         raise ValueError("not a number of the range")
-    return value
+    return number
 
 
 def _list(rule: Rule, value: Any, separator: str) -> tuple[str, ...]:
@@ -151,19 +180,28 @@ def _people(rule: Rule, value: Any) -> tuple[str, ...]:
     return _list(rule, value, ",")
 
 
-def _options(rule: Rule, value: Any) -> dict[str, str]:
-    if isinstance(value, str):
-        lines = [line.strip() for line in value.splitlines() if line.strip()]
-        if not all("=" in line for line in lines):
-            raise ValueError("not name=value")
-        value = {name.strip(): text.strip() for name, _, text in (line.partition("=") for line in lines)}
-    if not isinstance(value, dict) or len(value) > rule.items:
-        raise ValueError("not a few options")
-    if not all(isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) for name in value):
-        raise ValueError("name of an option")
-    return {name: _text(rule, text) for name, text in value.items()}
+def _options(adapter: str, value: Any) -> tuple[dict[str, str], dict[str, Sentence]]:
+    """The options that are set, and what is wrong, by the adapter's table; an empty text sets nothing."""
+    if not isinstance(value, dict) or len(value) > BY_NAME[OPTIONS].items:
+        return {}, {OPTIONS: BY_NAME[OPTIONS].says}
+    rules = {rule.option: rule for rule in OPTION_RULES.get(adapter, ())}
+    parsed: dict[str, str] = {}
+    faults: dict[str, Sentence] = {}
+    for name, text in value.items():
+        rule = rules.get(name)
+        if rule is None:
+            faults[f"{OPTIONS}.{name[:64]}"] = Text("This way of writing back has no such option.")
+            continue
+        try:
+            if isinstance(text, str) and not text.strip():
+                continue
+            parsed[name] = _PARSERS[rule.shape](rule, text)
+        except ValueError:
+            faults[f"{OPTIONS}.{name}"] = rule.says
+    return parsed, faults
 
 
+# Options are read by their adapter's table: ``_options``.
 _PARSERS: Mapping[Shape, Callable[[Rule, Any], Any]] = {
     "text": _text,
     "secret": _secret,
@@ -172,7 +210,6 @@ _PARSERS: Mapping[Shape, Callable[[Rule, Any], Any]] = {
     "number": _number,
     "lines": _lines,
     "people": _people,
-    "options": _options,
 }
 
 
@@ -182,6 +219,13 @@ def _is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
+
+
+def whole(value: Any) -> int | None:
+    """A JSON number without a fraction, however it is written (JSON Schema 2020-12 section 6.1.1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        return None
+    return int(value) if value == int(value) else None
 
 
 def only(values: Mapping[str, Any], rules: Iterable[Rule]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What differs between the EHRs an administrator can choose: one row a kind, data only.
 
-Sources: reference ehr.md 2.2 and 2.3 (Epic FDI records and context tokens), 3.1 (Oracle Health), section 7.
+Sources: reference ehr.md 2.2 and 2.3 (Epic FDI records and context tokens), 3.1 (Oracle Health), section 7;
+Epic on FHIR, API specifications (names of the Incoming APIs). What people do with it: ``wording``.
 """
 
 from collections.abc import Mapping
@@ -24,8 +25,8 @@ class ContextTokens:
 class Kind:
     """``defaults``: settings of a new connection by field name. ``tokens`` None: no context string.
 
-    ``registry``: what the analyst calls the place where OAuth clients are registered. ``apis``: what to tick
-    there beside the scopes, per client.
+    ``registry``: what the analyst calls the place where OAuth clients are registered. ``apis``: what to
+    select there beside the scopes, for each resource that is read and each adapter that writes.
     """
 
     kind: EhrKind
@@ -33,7 +34,7 @@ class Kind:
     registry: str
     defaults: Mapping[str, Any]
     tokens: ContextTokens | None = None
-    apis: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    apis: Mapping[str, str] = field(default_factory=dict)
     base_example: str = ""
 
 
@@ -41,7 +42,7 @@ KINDS: Mapping[EhrKind, Kind] = {
     "epic": Kind(
         "epic",
         "Epic",
-        "Epic's app registration (one app per client)",
+        "Epic on FHIR, Build Apps",
         {
             "visit_kind": "session",
             "visit_key": "sessionId",
@@ -51,16 +52,18 @@ KINDS: Mapping[EhrKind, Kind] = {
         },
         ContextTokens("%CSN%", "%CONFERENCEID%", "%EPICUSERID%", "%PERFDEPID;;; ; ;;NONE;%"),
         {
-            "provider": ("Practitioner.Read (R4)", "Appointment.Read (R4), for join windows"),
-            "patient": ("Appointment.Read (R4), for join windows",),
-            "backend": ("SetExternalConnectionStatus",),
+            "Practitioner": "Practitioner.Read (R4)",
+            "Appointment": "Appointment.Read (Appointments) (R4)",
+            "Encounter": "Encounter.Read (Patient Chart) (R4)",
+            # The service's name; under which the registration lists it is not public (ehr.md section 9).
+            "epic": "SetExternalConnectionStatus",
         },
         "https://fhir.hospital.example/interconnect/api/FHIR/R4",
     ),
     "oracle": Kind(
         "oracle",
         "Oracle Health",
-        "the Oracle Health developer console",
+        "the Oracle Health code Console",
         {"visit_kind": "appointment", "visit_key": "", "adapter": "none"},
         base_example="https://fhir-ehr.cerner.com/r4/00000000-0000-0000-0000-000000000000",
     ),

@@ -16,6 +16,21 @@ class Names:
         self._tenant = tenant
         self._known: dict[str, Somebody] = {}
         self.silent = False
+        self.gone: set[str] = set()
+        """Object ids that were asked for and that the directory does not know (any more)."""
+
+    def read(self, oids: Iterable[str]) -> None:
+        """Reads several people together, so that a page of many waits for one or two answers only."""
+        wanted = [oid for oid in dict.fromkeys(oids) if oid and oid not in self._known]
+        if not wanted or self.silent:
+            return
+        try:
+            found = self._people.several(self._tenant, wanted)
+        except AntesalaError:
+            self.silent = True
+            return
+        self.gone.update(set(wanted) - set(found))
+        self._known.update({oid: found.get(oid) or Somebody(oid, oid, "") for oid in wanted})
 
     def of(self, oid: str) -> Somebody:
         """One person; never fails."""
@@ -41,8 +56,11 @@ class Names:
         if self.silent:
             return None
         try:
-            return self._people.get(self._tenant, oid)
+            somebody = self._people.get(self._tenant, oid)
         except AntesalaError:
             # One silent answer is enough for a page; asking for every person again would only make it slow.
             self.silent = True
             return None
+        if somebody is None:
+            self.gone.add(oid)
+        return somebody

@@ -7,22 +7,14 @@ from typing import Any
 from config_function.beginning import ENVIRONMENTS, REGIONS, kinds
 from config_function.checks import PROBES
 from config_function.connections import REASON, REASON_LIMIT
-from config_function.field_rules import OBJECT_ID, RULES, Rule, Shape
+from config_function.field_rules import OBJECT_ID, RULES
+from config_function.fields import LARGEST
+from config_function.launch_report import OUTCOMES, SIDES
+from config_function.people_schemas import CURSOR_LIMIT, people_schemas
+from config_function.setting_schemas import Schema, setting_schema
 from shared.connection import CONNECTION_ID
 
-type Schema = dict[str, Any]
-
 _TEXT: Schema = {"type": "string"}
-_SHAPES: Mapping[Shape, Schema] = {
-    "flag": {"type": "boolean"},
-    "secret": {"type": "string", "writeOnly": True},
-    "text": {"type": "string"},
-    "choice": {"type": "string"},
-    "number": {"type": "integer"},
-    "lines": {"type": "array"},
-    "people": {"type": "array"},
-    "options": {"type": "object"},
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Operation:
 
 
 _ONE = "/config/api/connections/{connection}"
-_FILE: Mapping[str, Schema] = {"download": {"type": "string", "enum": ["1"]}}
+_FILE: Mapping[str, Schema] = {"download": {"type": "string", "enum": ["", "1"]}}
 # fmt: off
 OPERATIONS = (
     Operation("get", "/config/api/connections", "listConnections",
@@ -60,11 +52,31 @@ OPERATIONS = (
               "Send the newest revision back with a reason", "Connection", "Rejection",
               refused=(400, 401, 403, 404, 409, 413, 415, 422)),
     Operation("get", f"{_ONE}/records", "getRecords",
-              "The integration records of the approved revision", "Records", query=_FILE),
+              "The integration records of the approved revision", "Records", query=_FILE,
+              refused=(401, 403, 404, 422)),
     Operation("get", f"{_ONE}/registration", "getRegistration",
-              "What to register in the EHR", "RegistrationSheet", query=_FILE),
+              "What to register in the EHR", "RegistrationSheet", query=_FILE,
+              refused=(401, 403, 404, 422)),
+    Operation("get", f"{_ONE}/checks", "listChecks", "What can be checked, one by one", "Checks"),
     Operation("post", f"{_ONE}/checks/{{probe}}", "runCheck", "Try one thing for real", "Verdict", "Check",
               refused=(400, 401, 403, 404, 413, 415, 422)),
+    Operation("get", f"{_ONE}/clinicians", "listClinicians",
+              "A page of the linked clinicians, of everybody or of one person", "Clinicians",
+              query={"cursor": {"type": "string", "maxLength": CURSOR_LIMIT},
+                     "person": {"type": "string", "pattern": f"^({OBJECT_ID})?$"}},
+              refused=(401, 403, 404, 422)),
+    Operation("post", f"{_ONE}/clinicians/find", "findClinician", "The link of one EHR user ID", "Clinicians",
+              "EhrUser", refused=(400, 401, 403, 404, 413, 415, 422)),
+    Operation("post", f"{_ONE}/clinicians/unlink", "unlinkClinician",
+              "Part an EHR user from the account that the version was read with", "Unlinked", "EhrUser",
+              versioned=True, refused=(400, 401, 403, 404, 409, 413, 415, 422)),
+    Operation("get", f"{_ONE}/launches", "listLaunches", "How the last launches ended", "Launches",
+              query={"side": {"type": "string", "enum": list(SIDES)},
+                     "outcome": {"type": "string", "enum": list(OUTCOMES)}},
+              refused=(401, 403, 404, 422)),
+    Operation("get", f"{_ONE}/history", "getHistory",
+              "Revisions with their differences, and the audit trail", "History"),
+    Operation("get", f"{_ONE}/health", "getHealth", "How the connection is doing", "Health"),
     Operation("post", "/config/api/bases", "inspectBase", "Look at a FHIR base", "BaseReport", "Base",
               refused=(400, 401, 403, 413, 415, 422)),
     Operation("get", "/config/api/people", "searchPeople", "Find people of your directory", "People",
@@ -147,30 +159,46 @@ def _reference(name: str) -> Schema:
 
 
 def _schemas() -> dict[str, Schema]:
-    settings = {rule.name: _setting(rule) for rule in RULES}
+    settings = {rule.name: setting_schema(rule) for rule in RULES}
     shown = {name: schema for name, schema in settings.items() if not schema.get("writeOnly")}
     return {
         "Settings": _object(settings, required=(), closed=True),
         "ShownSettings": _object(shown),
         "NewConnection": _object(
-            {**_beginning(), "settings": _reference("Settings")}, required=tuple(_beginning()), closed=True
+            {
+                **_beginning(),
+                "copy_of": {"type": "string", "pattern": f"^({CONNECTION_ID})?$"},
+                "settings": _reference("Settings"),
+            },
+            required=tuple(_beginning()),
+            closed=True,
         ),
         "Change": _object({"settings": _reference("Settings")}, closed=True),
         "Rejection": _object(
             {
-                "number": {"type": "integer", "minimum": 1},
+                "number": {"type": "integer", "minimum": 1, "maximum": LARGEST},
                 "reason": {"type": "string", "minLength": 1, "maxLength": REASON_LIMIT, "pattern": REASON},
             },
             closed=True,
         ),
         "Check": _object({"person": {"type": "string", "pattern": f"^({OBJECT_ID})?$"}}, (), closed=True),
         "Base": _object(
-            {"fhir_base": {"type": "string", "maxLength": 500}, "kind": _codes(kinds())},
+            {
+                "fhir_base": {"type": "string", "maxLength": 500},
+                "kind": _codes(kinds()),
+                "environment": _codes(ENVIRONMENTS),
+            },
             ("fhir_base",),
             closed=True,
         ),
         **_answers(),
     }
+
+
+_RECORD = (
+    "name", "about", "purpose", "launch_url", "client_id", "redirect_uri", "jwks_url", "scopes", "context",
+    "window",
+)  # fmt: skip
 
 
 def _answers() -> dict[str, Schema]:
@@ -186,8 +214,7 @@ def _answers() -> dict[str, Schema]:
     connection: dict[str, Schema] = {
         "id": {"type": "string", "pattern": f"^{CONNECTION_ID}$"},
         **{name: schema for name, schema in _beginning().items() if name != "name"},
-        "created_at": _TEXT,
-        "version": _TEXT,
+        **dict.fromkeys(("copied_from", "created_at", "version"), _TEXT),
         "latest": _reference("Revision"),
         "approved": {"anyOf": [_reference("Revision"), {"type": "null"}]},
     }
@@ -205,9 +232,8 @@ def _answers() -> dict[str, Schema]:
         "ConnectionList": _object({"connections": _list("Connection")}),
         "Record": _object(
             {
-                **dict.fromkeys(
-                    ("name", "purpose", "launch_url", "client_id", "redirect_uri", "context", "window"), _TEXT
-                ),
+                **dict.fromkeys(_RECORD, _TEXT),
+                "apis": text_list,
                 "mnemonics": {"type": "object", "additionalProperties": _TEXT},
             }
         ),
@@ -232,6 +258,8 @@ def _answers() -> dict[str, Schema]:
             }
         ),
         "RegistrationSheet": _object({**sheet, "registration": _list("Registration")}),
+        "PlannedCheck": _texts("probe", "person", "label"),
+        "Checks": _object({**sheet, "checks": _list("PlannedCheck")}),
         "Verdict": _object(verdict),
         "BaseReport": _object(
             {
@@ -241,6 +269,7 @@ def _answers() -> dict[str, Schema]:
                 "findings": {"type": "array", "items": finding},
             }
         ),
+        **people_schemas(),
         "People": _object({"people": {"type": "array", "items": somebody}}),
         "Problem": _problem(),
         "Anything": {"type": "object"},
@@ -265,25 +294,6 @@ def _beginning() -> dict[str, Schema]:
         "name": {"type": "string", "minLength": 1, "maxLength": 80},
         "fhir_base": {"type": "string", "maxLength": 500},
     }
-
-
-def _setting(rule: Rule) -> Schema:
-    schema: Schema = {**_SHAPES[rule.shape], "description": f"{rule.label}. {rule.hint}"}
-    if rule.shape == "choice":
-        schema["enum"] = [code for code, _ in rule.choices]
-    if rule.shape in ("text", "secret"):
-        schema |= {"maxLength": rule.most, "minLength": rule.least, "pattern": f"^({rule.pattern})$"}
-    if rule.shape == "number":
-        schema |= {"minimum": rule.least, "maximum": rule.most}
-    if rule.shape in ("lines", "people"):
-        schema |= {"maxItems": rule.items, "items": _item(rule)}
-    if rule.shape == "options":
-        schema |= {"maxProperties": rule.items, "additionalProperties": {"type": "string"}}
-    return schema
-
-
-def _item(rule: Rule) -> Schema:
-    return {"type": "string", "maxLength": rule.most, "pattern": f"^({rule.pattern})$"}
 
 
 def _object(

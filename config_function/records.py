@@ -1,18 +1,79 @@
 """What the EHR analyst copies: the registration sheet before approval, the integration records after. Pure.
 
 Sources: reference ehr.md 2.2 (FDI mnemonics and tokens), 2.3 (context strings of Microsoft's connector).
+How each EHR's people call these things is ``config_function.wording``.
 """
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from config_function.kinds import KINDS, ContextTokens
-from shared.connection import Approved, Client, Connection, Revision, Side
+from config_function.wording import WORDING
+from shared.connection import Approved, Client, Connection, EhrKind, Revision, Side
 from shared.ehr.scopes import backend_scope
+from shared.launch.visit import GROUP_MEMBER, GROUP_VALUE
 from shared.smart.authorize import approval_scopes, launch_scopes
 
-# Shown as it stands in the record; a floating or external window is what a video visit needs.
-_EXTERNAL_WINDOW = "external or floating window"
+
+@dataclass(frozen=True)
+class Plan:
+    """One record to make. ``opens``: what its launch URL asks for instead of the visit's meeting."""
+
+    purpose: str
+    side: Side
+    name: str
+    about: str
+    group: bool = False
+    opens: str = ""
+
+
+PLANS = (
+    Plan(
+        "provider-visit",
+        "provider",
+        "Clinician: begin the visit",
+        "The clinician presses it in the EHR and is in the meeting.",
+    ),
+    Plan(
+        "patient-visit",
+        "patient",
+        "Patient: begin the visit",
+        "The patient presses it in the patient portal and waits in the lobby.",
+    ),
+    Plan(
+        "provider-group",
+        "provider",
+        "Clinician: begin a group visit",
+        "As for a single visit, but all appointments of the group share one meeting.",
+        group=True,
+    ),
+    Plan(
+        "patient-group",
+        "patient",
+        "Patient: begin a group visit",
+        "As for a single visit, but all appointments of the group share one meeting.",
+        group=True,
+    ),
+    Plan(
+        "provider-view",
+        "provider",
+        "Clinician: see who waits (live view)",
+        "Shows who waits and who is in the visit, without joining it.",
+        opens="view",
+    ),
+    Plan(
+        "patient-device-test",
+        "patient",
+        "Patient: test this device",
+        "Tries camera, microphone and speaker before the visit.",
+        opens="device-test",
+    ),
+)
+AUDIENCES = {
+    "provider": "Clinicians and staff",
+    "patient": "Patients",
+    "backend": "Backend system, no user",
+}
 
 
 @dataclass(frozen=True)
@@ -58,13 +119,20 @@ class Registration:
 
 @dataclass(frozen=True)
 class Record:
-    """One integration record. ``mnemonics``: the record's own fields where the EHR has such (Epic FDI)."""
+    """One integration record: what stands in it, and of its OAuth client what it must agree with.
+
+    ``mnemonics``: the record's own fields where the EHR has such (Epic FDI).
+    """
 
     name: str
+    about: str
     purpose: str
     launch_url: str
     client_id: str
     redirect_uri: str
+    jwks_url: str
+    scopes: str
+    apis: tuple[str, ...]
     context: str
     window: str
     mnemonics: tuple[tuple[str, str], ...] = ()
@@ -86,30 +154,26 @@ def registration(
 
 def records(addresses: Addresses, approved: Approved) -> tuple[Record, ...]:
     """The integration records of an approved revision."""
-    connection, revision = approved.connection, approved.revision
-    tokens = KINDS[connection.kind].tokens
-    rows = [
-        _record(addresses, approved, "provider", "Clinician: begin the visit", "session"),
-        _record(addresses, approved, "patient", "Patient: begin the visit", "session"),
-    ]
     # Only an EHR with a context string tells one visit of several patients from another.
-    if revision.group and tokens is not None:
-        rows += [
-            _record(addresses, approved, "provider", "Clinician: begin a group visit", "conference"),
-            _record(addresses, approved, "patient", "Patient: begin a group visit", "conference"),
-        ]
-    rows += [
-        _record(addresses, approved, "provider", "Clinician: see who waits (live view)", "session", "view"),
-        _record(addresses, approved, "patient", "Patient: test this device", "session", "device-test"),
-    ]
-    return tuple(rows)
+    grouped = approved.revision.group and KINDS[approved.connection.kind].tokens is not None
+    return tuple(_record(addresses, approved, plan) for plan in PLANS if grouped or not plan.group)
 
 
-def context_string(revision: Revision, tokens: ContextTokens | None, side: Side, visit: str) -> str:
+def changed_records(addresses: Addresses, serving: Approved, newer: Revision) -> tuple[str, ...]:
+    """Names of the records that would be other, new or gone once the newer revision is approved."""
+    before = {row.name: row for row in records(addresses, serving)}
+    after = {row.name: row for row in records(addresses, Approved(serving.connection, newer))}
+    return tuple(plan.name for plan in PLANS if before.get(plan.name) != after.get(plan.name))
+
+
+def context_string(revision: Revision, tokens: ContextTokens | None, side: Side, *, group: bool) -> str:
     """The context string, for example ``sessionId=%CSN%&epicUserId=%EPICUSERID%``; empty without tokens."""
     if tokens is None:
         return ""
-    parts = [f"{revision.visit_source.key}={tokens.conference if visit == 'conference' else tokens.session}"]
+    parts = [f"{revision.visit_source.key}={tokens.conference if group else tokens.session}"]
+    if group:
+        # A launch sees no other difference between a group visit and a single one.
+        parts.append(f"{GROUP_MEMBER}={GROUP_VALUE}")
     if revision.user_key(side):
         parts.append(f"{revision.user_key(side)}={tokens.user}")
     if side == "provider" and revision.policy.departments:
@@ -132,29 +196,26 @@ def _registration(
     addresses: Addresses, connection: Connection, revision: Revision, side: Side, redirects: tuple[str, ...]
 ) -> Registration:
     client = revision.client(side)
-    scopes = launch_scopes(revision, side)
-    if side == "provider":
-        # One client serves launch and approval; a standalone launch asks for less, never for more.
-        scopes = " ".join(dict.fromkeys((*scopes.split(), *approval_scopes().split())))
     return Registration(
         client=side,
-        audience="Clinicians and staff" if side == "provider" else "Patients",
+        audience=_audience(connection.kind, side),
         client_id=client.client_id,
         authentication=client.auth,
         algorithm=_algorithm(client),
         jwks_url=_keys(addresses, connection, client),
         launch_url=addresses.launch(side, connection.id),
         redirect_uris=redirects,
-        scopes=scopes,
-        apis=tuple(KINDS[connection.kind].apis.get(side, ())),
+        scopes=_scopes(revision, side),
+        apis=_apis(connection, revision, side),
     )
 
 
 def _backend(addresses: Addresses, connection: Connection, revision: Revision) -> Registration:
     client = revision.backend
+    api = KINDS[connection.kind].apis.get(revision.writeback.adapter)
     return Registration(
         client="backend",
-        audience="Backend system, no user",
+        audience=_audience(connection.kind, "backend"),
         client_id=client.client_id,
         authentication=client.auth,
         algorithm=_algorithm(client),
@@ -162,8 +223,28 @@ def _backend(addresses: Addresses, connection: Connection, revision: Revision) -
         launch_url="",
         redirect_uris=(),
         scopes=backend_scope(revision.writeback),
-        apis=tuple(KINDS[connection.kind].apis.get("backend", ())),
+        apis=(api,) if api else (),
     )
+
+
+def _audience(kind: EhrKind, client: str) -> str:
+    return WORDING[kind].audiences.get(client, AUDIENCES[client])
+
+
+def _scopes(revision: Revision, side: Side) -> str:
+    scopes = launch_scopes(revision, side)
+    if side == "patient":
+        return scopes
+    # One client serves launch and approval; a standalone launch asks for less, never for more.
+    return " ".join(dict.fromkeys((*scopes.split(), *approval_scopes().split())))
+
+
+def _apis(connection: Connection, revision: Revision, side: Side) -> tuple[str, ...]:
+    """The EHR's own name of everything that the scopes read."""
+    named = KINDS[connection.kind].apis
+    scopes = [scope for scope in launch_scopes(revision, side).split() if "/" in scope]
+    resources = [scope.partition("/")[2].partition(".")[0] for scope in scopes]
+    return tuple(named[resource] for resource in resources if resource in named)
 
 
 def _algorithm(client: Client) -> str:
@@ -174,25 +255,33 @@ def _keys(addresses: Addresses, connection: Connection, client: Client) -> str:
     return addresses.jwks(connection.id) if client.auth == "private_key_jwt" else ""
 
 
-def _record(
-    addresses: Addresses, approved: Approved, side: Side, name: str, visit: str, opens: str = ""
-) -> Record:
+def _record(addresses: Addresses, approved: Approved, plan: Plan) -> Record:
     connection, revision = approved.connection, approved.revision
+    client = revision.client(plan.side)
+    url = addresses.launch(plan.side, connection.id) + (f"?open={plan.opens}" if plan.opens else "")
     tokens = KINDS[connection.kind].tokens
-    url = addresses.launch(side, connection.id) + (f"?open={opens}" if opens else "")
-    client_id = revision.client(side).client_id
-    context = context_string(revision, tokens, side, visit)
+    context = context_string(revision, tokens, plan.side, group=plan.group)
     return Record(
-        name=name,
-        purpose=f"{side}-{opens or ('group' if visit == 'conference' else 'visit')}",
+        name=plan.name,
+        about=plan.about,
+        purpose=plan.purpose,
         launch_url=url,
-        client_id=client_id,
-        redirect_uri=addresses.redirect(side),
+        client_id=client.client_id,
+        redirect_uri=addresses.redirect(plan.side),
+        jwks_url=_keys(addresses, connection, client),
+        scopes=_scopes(revision, plan.side),
+        apis=_apis(connection, revision, plan.side),
         context=context,
-        window=_EXTERNAL_WINDOW,
-        mnemonics=_mnemonics(url, client_id, context) if tokens is not None else (),
+        window=WORDING[connection.kind].window,
+        mnemonics=_mnemonics(
+            connection.kind, {"launch_url": url, "client_id": client.client_id, "context": context}
+        ),
     )
 
 
-def _mnemonics(url: str, client_id: str, context: str) -> tuple[tuple[str, str], ...]:
-    return (("URL", url), ("PROTECTED", "1"), ("CLIENTID", client_id), ("CONTEXT", context))
+def _mnemonics(kind: EhrKind, values: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    words = WORDING[kind]
+    if not words.fixed:
+        return ()
+    named = tuple((words.fields[member], value) for member, value in values.items())
+    return (named[0], *words.fixed, *named[1:])

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from config_function.field_rules import RULES
-from config_function.fields import get
+from config_function.fields import OPTIONS, get
 from shared.clock import parse_timestamp
-from shared.connection import Connection, Endpoints, Proof, Revision, State
+from shared.connection import Client, Connection, Endpoints, Proof, Revision, State
+from shared.ehr.catalogue import SHEETS
 from shared.errors import FieldRefusal, Refusal
 from shared.texts import Sentence, Text
 
@@ -62,15 +63,26 @@ def need_frozen_unchanged(approved: Revision | None, wanted: Revision) -> None:
 def need_own_issuers(connection: Connection, wanted: Revision) -> None:
     """Other forms of a base are the same server's: a foreign address would let its launches in."""
     home = urlsplit(connection.fhir_base).netloc
-    if any(urlsplit(issuer).netloc != home for issuer in wanted.issuers):
+    # What was typed need not be an address that can be taken apart: "https://[" is none.
+    if any(issuer.removeprefix("https://").partition("/")[0] != home for issuer in wanted.issuers):
         raise FieldRefusal(
             {"issuers": Text("These addresses must be on the FHIR base's own server, %(home)s.", home=home)}
         )
 
 
-def need_complete(revision: Revision) -> None:
+def need_fitting_options(connection: Connection, wanted: Revision) -> None:
+    """FieldRefusal for write-back options that are right one by one, but not together or for this base."""
+    faults = _options(wanted, connection.fhir_base)
+    given = {
+        name: text for name, text in faults.items() if name.partition(".")[2] in wanted.writeback.options
+    }
+    if given:
+        raise FieldRefusal(given)
+
+
+def need_complete(revision: Revision, fhir_base: str) -> None:
     """FieldRefusal naming everything that is still to be decided before the approver is asked."""
-    faults = _undecided(revision) | _unsecret(revision)
+    faults = _undecided(revision) | _unsecret(revision) | _options(revision, fhir_base)
     if revision.visit_source.kind in ("session", "conference") and not revision.visit_source.key:
         faults["visit_key"] = Text("Name the member of the token response that holds the visit's ID.")
     if revision.writeback.adapter != "none" and not revision.backend.client_id:
@@ -92,13 +104,29 @@ def _undecided(revision: Revision) -> dict[str, Sentence]:
     return {name: sentence for name, (value, sentence) in needed.items() if not value}
 
 
+def _options(revision: Revision, fhir_base: str) -> dict[str, Sentence]:
+    sheet = SHEETS.get(revision.writeback.adapter)
+    if sheet is None:
+        return {"adapter": Text("This way of writing back does not exist any more. Choose another.")}
+    faults = sheet.check(revision.writeback.options, fhir_base)
+    return {f"{OPTIONS}.{name}": text for name, text in faults.items()}
+
+
 def _unsecret(revision: Revision) -> dict[str, Sentence]:
-    clients = {"provider": revision.provider, "patient": revision.patient, "backend": revision.backend}
+    clients = {"provider": revision.provider, "patient": revision.patient}
+    if revision.writeback.adapter != "none":
+        clients["backend"] = revision.backend
     return {
         f"{side}_secret": Text("Enter the secret that the EHR gave you.")
         for side, client in clients.items()
         if client.client_id and client.auth == "client_secret_basic" and not client.secret_name
     }
+
+
+def signing_clients(revision: Revision) -> list[Client]:
+    """The clients that prove themselves with our own keys."""
+    clients = (revision.provider, revision.patient, revision.backend)
+    return [client for client in clients if client.client_id and client.auth == "private_key_jwt"]
 
 
 def need_fresh_proof(revision: Revision, approver: str, now: datetime) -> None:

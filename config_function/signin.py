@@ -138,6 +138,7 @@ class SignIn:
             "n": caller.name,
             "a": caller.admin,
             "r": caller.reader,
+            "g": caller.guest,
             "b": session.begun.timestamp(),
             "s": session.seen.timestamp(),
             "c": session.checked.timestamp(),
@@ -153,6 +154,6 @@ def returning(request: Request) -> str:
 
 
 def _session(value: Mapping[str, Any]) -> Session:
-    caller = Caller(value["t"], value["o"], value["a"], value["r"], name=value["n"])
+    caller = Caller(value["t"], value["o"], value["a"], value["r"], guest=value["g"], name=value["n"])
     begun, seen, checked = (datetime.fromtimestamp(value[mark], UTC) for mark in "bsc")
     return Session(caller, begun, seen, checked)

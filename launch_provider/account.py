@@ -5,9 +5,9 @@ from launch_provider.entrance import Entrance, Onward
 from launch_provider.services import ProviderServices
 from launch_provider.signin import SignIns, account_handle
 from shared.clock import timestamp
+from shared.edge import refuse_cross_site
 from shared.errors import OutsideError, Refusal
 from shared.launch.door import Door
-from shared.launch.same_origin import own_page_only
 from shared.store.ehr_users import Link
 from shared.web import Request, Response, redirect
 
@@ -63,7 +63,7 @@ class Accounts:
 
     def confirm(self, request: Request) -> Response:
         """The button of the page: links where that was the question, and goes in."""
-        own_page_only(request, self._services.settings.public_url)
+        refuse_cross_site(request, self._services.settings.public_url)
         handle = request.form.get("handle", "")
         stage = self._sign_ins.stage(request, handle)
         if stage is None or stage.name not in _ASKING:
@@ -86,7 +86,7 @@ class Accounts:
         if stage is None or stage.name != "account" or stage.connection != connection.id:
             return self._sign_ins.begin(request, Stage("account-sign-in", connection.id))
         if request.method == "POST":
-            own_page_only(request, self._services.settings.public_url)
+            refuse_cross_site(request, self._services.settings.public_url)
             self._unlink(stage, request.form.get("ehr_user", ""))
             return redirect(request.path)
         users = self._services.stores.of(connection.id).ehr_users.of_person(connection.id, stage.oid)

@@ -1,10 +1,13 @@
-"""The secrets of a sandbox, one file each, made once and kept.
+"""The secrets of a sandbox or of a deployment to be, one file each, made once and kept.
+
+    python -m sandbox.keys FOLDER             every secret
+    python -m sandbox.keys FOLDER TENANT      the signing keys of one organization more, and nothing else
 
 The files stand where Key Vault's secrets stand in production:
 
 * ``sealing-keys``, ``visit-keys``  JSON array of base64url 32-byte keys, oldest first
 * ``ehr-signing-keys``              JSON array of ``{"kid", "alg", "private_key", "state"}``, one current
-  per alg
+  per alg; ``ehr-signing-keys-{tenant id}`` where several organizations share a deployment
 * ``graph-certificates``            JSON array of ``{"id", "private_key", "certificate"}``, oldest first
 * ``graph-client``                  PEM private key followed by its certificate
 """
@@ -12,7 +15,9 @@ The files stand where Key Vault's secrets stand in production:
 import base64
 import json
 import os
+import re
 import secrets
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 _LIFETIME = timedelta(days=365)
+_TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def ensure_keys(folder: Path) -> None:
@@ -31,6 +37,20 @@ def ensure_keys(folder: Path) -> None:
     for name, make in _SECRETS.items():
         if not (folder / name).exists():
             _write(folder / name, make())
+
+
+def ensure_tenant_keys(folder: Path, tenant: str) -> None:
+    """Make the signing keys of one organization if they are missing; ValueError for what is no tenant ID.
+
+    Nothing else is made: a second sealing key laid into the vault by mistake would close what is open.
+    """
+    name = tenant.strip().lower()
+    if not _TENANT.fullmatch(name):
+        raise ValueError("a tenant ID is a GUID, as the Entra admin center shows it")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"ehr-signing-keys-{name}"
+    if not path.exists():
+        _write(path, signing_keys())
 
 
 def graph_client_certificate(folder: Path) -> str:
@@ -51,7 +71,8 @@ def _symmetric_keys() -> str:
     return json.dumps([base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()])
 
 
-def _signing_keys() -> str:
+def signing_keys() -> str:
+    """A new key set for client assertions: one current key per algorithm."""
     rows = [
         {"kid": f"{name}-{secrets.token_hex(4)}", "alg": alg, "private_key": _pem(key), "state": "current"}
         for name, alg, key in (
@@ -106,13 +127,28 @@ def _self_signed(key: rsa.RSAPrivateKey, name: str) -> str:
 _SECRETS: dict[str, Callable[[], str]] = {
     "sealing-keys": _symmetric_keys,
     "visit-keys": _symmetric_keys,
-    "ehr-signing-keys": _signing_keys,
+    "ehr-signing-keys": signing_keys,
     "graph-certificates": _graph_certificates,
     "graph-client": _graph_client,
 }
 
 
-if __name__ == "__main__":
-    import sys
+def main(arguments: list[str]) -> int:
+    """0 when the keys are there; 2 with a word about how to ask when they cannot be made."""
+    if len(arguments) not in (1, 2):
+        sys.stderr.write("usage: python -m sandbox.keys FOLDER [TENANT]\n")
+        return 2
+    folder, *tenants = arguments
+    try:
+        for tenant in tenants:
+            ensure_tenant_keys(Path(folder), tenant)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if not tenants:
+        ensure_keys(Path(folder))
+    return 0
 
-    ensure_keys(Path(sys.argv[1]))
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -83,12 +83,16 @@ class Onboarding:
     def _settings(self, connection: str) -> None:
         page = self._open("opens the settings", f"{connection}/edit/ehr")
         clients = {_LABELS[side]: client for side, client in self._hospital.clients.items()}
+        backend = {name: clients.pop(name) for name in (_LABELS["backend"],) if name in clients}
         page = self._press("enters the client IDs", page, "Save and continue", clients)
-        page = self._press("searches for the approver", page, "Search", {"q": TOMAS.given_name})
+        page = self._press("enters the write-back client", page, "Save and continue", backend)
+        wanted: dict[str, str | list[str]] = {"q-approver": TOMAS.given_name, "q-organizers": "Visits"}
+        page = self._press("searches for approver, organizers", page, "Search", wanted)
         approver = _choices(page, "approver", TOMAS.name)[:1]
-        chosen: dict[str, str | list[str]] = {"approver": approver, "q": "Visits"}
-        page = self._press("searches for the organizers", page, "Search", chosen)
-        chosen = {"approver": approver, "organizers": _choices(page, "organizers", "Visits Organizer")}
+        chosen: dict[str, str | list[str]] = {
+            "approver": approver,
+            "organizers": _choices(page, "organizers", "Visits Organizer"),
+        }
         page = self._press("chooses approver, organizers", page, "Save and continue", chosen)
         self._press("keeps the visit policy", page, "Save and review", {})
         page = self._open("opens the review", connection)
@@ -99,7 +103,9 @@ class Onboarding:
         self._sign_in(who)
         where = f"{self._at.app_url}/config/connections/{connection}"
         asked = self._step(who, "opens the connection", lambda browser: browser.get(where))
-        ehr = self._step(who, "goes to the EHR", lambda browser: browser.follow(asked, "Sign in to the EHR"))
+        label = "Sign in to the EHR"
+        onward = self._step(who, "begins the EHR sign-in", lambda browser: browser.press(asked, label))
+        ehr = self._step(who, "goes to the EHR", lambda browser: browser.follow(onward, label))
         proven = self._step(who, "signs in to the EHR", lambda browser: browser.press(ehr, who))
         self._step(who, "approves", lambda browser: browser.press(proven, "Approve"))
 

@@ -30,17 +30,28 @@ def table_messages() -> Iterator[str]:
     """The sentences of the tables, which stand there without a mark of their own."""
     from config_function.beginning import ENVIRONMENTS, REGIONS
     from config_function.checks import PROBES
-    from config_function.field_rules import RULES
+    from config_function.checks.waiting import LINES
+    from config_function.field_rules import OPTION_RULES, RULES
+    from config_function.guide import sentences as sentences_of_the_guide
     from config_function.kinds import KINDS
+    from config_function.records import AUDIENCES, PLANS
+    from config_function.wording import WITHOUT_CONTEXT, WORDING
     from shared.reasons import REASONS
 
     for reason in REASONS.values():
         yield from (reason.title, reason.text, reason.staff)
-    for rule in RULES:
+    for rule in (*RULES, *(rule for rules in OPTION_RULES.values() for rule in rules)):
         yield from (rule.group, rule.label, rule.hint, rule.says, *(label for _, label in rule.choices))
     for kind in KINDS.values():
         yield from (kind.label, kind.registry)
     yield from (probe.label for probe in PROBES)
+    for plan in PLANS:
+        yield from (plan.name, plan.about)
+    for words in WORDING.values():
+        yield from words.sentences()
+    yield from (*AUDIENCES.values(), *WITHOUT_CONTEXT.values())
+    yield from sentences_of_the_guide()
+    yield from (line.name for line in LINES)
     yield from (label for _, label in ENVIRONMENTS)
     yield from REGIONS.values()
 
@@ -128,7 +139,8 @@ def _sorted(messages: Iterable[Message]) -> list[Message]:
 
 def _forms(message: Message) -> tuple[str, ...]:
     text = message.string
-    return tuple(text) if isinstance(text, (tuple, list)) else (text,)
+    forms = tuple(text) if isinstance(text, (tuple, list)) else (text,)
+    return tuple(form or "" for form in forms)
 
 
 def _po(made: Catalog) -> bytes:

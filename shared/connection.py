@@ -74,9 +74,12 @@ class Policy:
 
 @dataclass(frozen=True)
 class Writeback:
-    """Which adapter tells the EHR, and its options: whatever is not verified of a contract is an option."""
+    """Which adapter tells the EHR (a code of ``shared.ehr.catalogue``), and what of its options is set.
 
-    adapter: Literal["epic", "oracle", "fhir", "none"] = "none"
+    Whatever is not verified of a contract is an option.
+    """
+
+    adapter: str = "none"
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -147,7 +150,10 @@ class Revision:
 
 @dataclass(frozen=True)
 class Connection:
-    """The part of a connection that never changes, and which of its revisions is approved (0: none)."""
+    """The part of a connection that never changes, and which of its revisions is approved (0: none).
+
+    ``copied_from``: the connection whose settings it began with (production from test), or empty.
+    """
 
     id: str
     tenant: str
@@ -158,6 +164,7 @@ class Connection:
     created_at: str
     latest: int = 1
     approved: int = 0
+    copied_from: str = ""
     etag: str = field(default="", compare=False)
 
     def document(self) -> dict[str, Any]:

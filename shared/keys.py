@@ -5,20 +5,22 @@ The secrets' shapes (``shared.secrets``):
 * ``sealing-keys``, ``visit-keys``: JSON array of base64url 32-byte keys, oldest first.
 * ``ehr-signing-keys``: JSON array of ``{"kid", "alg", "private_key", "state"}``; PEM PKCS 8; one ``current``
   per algorithm signs, ``next`` and ``old`` are only published, so that an EHR that caches our key set knows
-  them in time.
+  them in time. Where several organizations share a deployment, each has a set of its own instead,
+  ``ehr-signing-keys-{tenant id}``.
 * ``graph-certificates``: JSON array of ``{"id", "private_key", "certificate"}``, oldest first.
 """
 
 import base64
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock, SystemClock
-from shared.secrets import KEPT, SecretMissing, Secrets
+from shared.errors import Refusal
+from shared.secrets import KEPT, SIGNING_KEYS, SecretMissing, Secrets
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -54,21 +56,45 @@ class _KeyRing:
 
 
 class SigningKeys:
-    """The keys with which the app proves itself to EHRs (SMART App Launch 2.2, asymmetric authentication)."""
+    """The keys with which the app proves itself to EHRs (SMART App Launch 2.2, asymmetric authentication).
 
-    def __init__(self, secrets: Secrets, clock: Clock) -> None:
-        self._ring = _Parsed(secrets, "ehr-signing-keys", _key_ring, clock)
+    Whoever may enter FHIR base and client ID decides where our signature counts. So organizations that share
+    a deployment have keys of their own: with common ones, one could enter a neighbour's base and client ID,
+    and the neighbour's EHR would take our word for it. Nobody signs for a tenant that is not listed.
+    """
 
-    def current(self, alg: str) -> SigningKey:
-        """The key that signs with this algorithm; SecretMissing when there is none."""
-        key = self._ring.value().current.get(alg)
+    def __init__(self, secrets: Secrets, clock: Clock, tenants: Collection[str]) -> None:
+        """``tenants``: the operator's; a single one signs with the set that has no tenant in its name."""
+        several = len(tenants) > 1
+        self._rings = {
+            tenant: _Parsed(secrets, signing_keys_name(tenant if several else ""), _key_ring, clock)
+            for tenant in tenants
+        }
+
+    def current(self, tenant: str, alg: str) -> SigningKey:
+        """The organization's key that signs with this algorithm; Refusal keys-missing when there is none."""
+        key = self._ring(tenant).current.get(alg)
         if key is None:
-            raise SecretMissing(f"no current signing key for {alg}")
+            raise Refusal("keys-missing", f"no current key for {alg}")
         return key
 
-    def jwks(self) -> dict[str, Any]:
-        """The public halves of all keys as a JWK Set (RFC 7517)."""
-        return self._ring.value().jwks
+    def jwks(self, tenant: str) -> dict[str, Any]:
+        """The public halves of the organization's keys as a JWK Set (RFC 7517); Refusal keys-missing."""
+        return self._ring(tenant).jwks
+
+    def _ring(self, tenant: str) -> _KeyRing:
+        ring = self._rings.get(tenant)
+        if ring is None:
+            raise Refusal("keys-missing", "a tenant that is not listed")
+        try:
+            return ring.value()
+        except SecretMissing as missing:
+            raise Refusal("keys-missing", "no such secret") from missing
+
+
+def signing_keys_name(tenant: str = "") -> str:
+    """The name of an organization's key set in the vault; without a tenant, the only organization's."""
+    return f"{SIGNING_KEYS}-{tenant}" if tenant else SIGNING_KEYS
 
 
 @dataclass(frozen=True)

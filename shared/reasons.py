@@ -62,6 +62,11 @@ _ROWS = (
     Reason("client-refused", 502, "The visit could not be opened", _NOTHING_OPENED,
            "The EHR does not accept our client authentication. Check client ID, JWKS URL and algorithm.",
            logging.ERROR),
+    Reason("keys-missing", 503, "Video visits are not fully set up yet",
+           "The set-up of this organization is not finished. Please contact your clinic or administrator.",
+           "This organization's signing keys are not in the key vault. The operator of this service makes a "
+           "set (make keys) and stores it as ehr-signing-keys-<tenant ID>, or as ehr-signing-keys where "
+           "there is one organization only.", logging.ERROR),
     Reason("identity-missing", 403, "The visit could not be opened", _NOTHING_OPENED,
            "The EHR sent no id_token. Register the scopes openid and fhirUser for this client."),
     Reason("identity-invalid", 403, "The visit could not be opened", _NOTHING_OPENED,
@@ -104,7 +109,8 @@ _ROWS = (
            "The sign-in was older than its ten minutes, or belongs to another browser."),
     Reason("wrong-organization", 403, "This account belongs to another organization",
            "Please choose your hospital account.",
-           "The Microsoft 365 account is not of the tenant that owns this connection."),
+           "The Microsoft 365 account is not of the tenant that owns this connection, or the operator of "
+           "this service has not listed its organization."),
     Reason("account-unusable", 403, "This Microsoft 365 account cannot be used",
            "Please contact your administrator.",
            "The account is disabled, deleted or a guest."),

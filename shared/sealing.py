@@ -27,8 +27,10 @@ from shared.errors import SealBroken, SealExpired
 LIFETIMES: Mapping[str, int] = {
     "flow": 600,
     "signin": 600,
+    "consent": 3_600,
     "handoff": 600,
     "pending": 600,
+    "cursor": 3_600,
     "ticket": 3_600,
     "device-test": 3_600,
     "resume": 14_400,

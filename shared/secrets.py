@@ -1,6 +1,6 @@
 """Secrets by name: Key Vault in production, one file each in the sandbox.
 
-Two kinds: the app's own keys (``KEYS``), which it only reads, and client secrets of EHRs, which it also
+Two kinds: the app's own keys (``is_own_key``), which it only reads, and client secrets of EHRs, which it also
 writes. In production they lie in two vaults, so that the right to write one kind is no right to the other.
 """
 
@@ -16,10 +16,18 @@ from shared.clock import Clock
 from shared.errors import AntesalaError, Unreachable
 from shared.settings import Settings
 
-KEYS = frozenset({"sealing-keys", "visit-keys", "ehr-signing-keys", "graph-certificates", "graph-client"})
+# Where several organizations share a deployment, each has its own set: this name, a hyphen, its tenant ID.
+SIGNING_KEYS = "ehr-signing-keys"
+KEYS = frozenset({"sealing-keys", "visit-keys", SIGNING_KEYS, "graph-certificates", "graph-client"})
 KEPT = timedelta(minutes=5)
 # Key Vault's own rule for a secret's name; it also keeps a name from leaving the sandbox's folder.
 _NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+
+
+def is_own_key(name: str) -> bool:
+    """Whether this names a key of the app's own, which only the operator changes. Vaults ignore the case."""
+    lower = name.lower()
+    return lower in KEYS or lower.startswith(f"{SIGNING_KEYS}-")
 
 
 class SecretMissing(AntesalaError):
@@ -133,7 +141,7 @@ class VaultSecrets:
         raise Unreachable(f"key vault: {failure}")
 
     def _client(self, name: str) -> Any:
-        own = name in KEYS
+        own = is_own_key(name)
         with self._lock:
             if own not in self._clients:
                 self._clients[own] = self._connect(self._urls[own], self._credential)
@@ -153,6 +161,6 @@ def _checked(name: str) -> str:
 
 
 def _writable(name: str) -> str:
-    if name in KEYS:
+    if is_own_key(name):
         raise ValueError("the app does not write its own keys")
     return _checked(name)

@@ -12,6 +12,7 @@ from shared.clock import Clock, Entropy, SystemClock, SystemEntropy
 from shared.connection import Region
 from shared.context import ContextSeal
 from shared.entra import Entra
+from shared.graph.licences import Licences
 from shared.graph.meetings import OnlineMeetings
 from shared.graph.notifications import Notifications
 from shared.graph.people import People
@@ -60,6 +61,7 @@ class Services:
     subscriptions: Subscriptions
     notifications: Notifications
     people: People
+    licences: Licences
     reports: Reports
     rooms: Rooms
 
@@ -71,7 +73,8 @@ def build(settings: Settings, clock: Clock | None = None, entropy: Entropy | Non
     sealer = Sealer(symmetric_keys(secrets, "sealing-keys"), clock)
     pseudonyms = Pseudonyms(symmetric_keys(secrets, "visit-keys"))
     contexts = ContextSeal(sealer)
-    keys, certificates = SigningKeys(secrets, clock), GraphCertificates(secrets, clock)
+    keys = SigningKeys(secrets, clock, settings.tenants)
+    certificates = GraphCertificates(secrets, clock)
     outbound = Outbound.from_settings(settings, clock)
     keysets = KeySets(outbound, clock)
     stores, pages = Stores(settings, clock), Pages()
@@ -114,6 +117,7 @@ def build(settings: Settings, clock: Clock | None = None, entropy: Entropy | Non
         subscriptions=subscriptions,
         notifications=Notifications(settings, keysets, certificates, clock),
         people=People(graph),
+        licences=Licences(graph),
         reports=Reports(graph),
         rooms=Rooms(
             stores,

@@ -147,6 +147,11 @@ class Entra(AuthorizationServer):  # type: ignore[misc]
         try:
             if grant_type == "client_credentials":
                 resource = issuance.app_resource(scope)
+                if authority() not in self.world.consented:
+                    raise UnauthorizedClientError(
+                        f"AADSTS700016: Application was not found in the directory '{authority()}'. This can "
+                        "happen if it has not been consented to by an administrator of the tenant."
+                    )
                 return {**token, "access_token": issuance.for_app(resource, authority())}
             resource, names = issuance.resource_of(scope.split())
         except ScopeRefusedError as refused:

@@ -11,6 +11,10 @@ CLIENT_ID = "a3c9d5e1-7f20-4b86-8e1d-52c07b94f631"
 APP_NAME = "Antesala"
 
 # Directory roles have the same template ids in every tenant (Entra built-in roles reference).
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
+# Who may grant an application permissions of Graph for the whole tenant.
+CONSENTING = frozenset({GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR})
 TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
 ORDINARY_MEMBER = "b79fbf4d-3ef9-4689-8143-76b194e85509"
 
@@ -86,7 +90,7 @@ MARISOL = Person(
     "marisol.ibarra@sierra.example",
     "Microsoft 365 administrator",
     roles=("Connector.Admin",),
-    wids=(ORDINARY_MEMBER, TEAMS_ADMINISTRATOR),
+    wids=(ORDINARY_MEMBER, TEAMS_ADMINISTRATOR, GLOBAL_ADMINISTRATOR),
 )
 TOMAS = Person(_sierra(2), SIERRA, "Tomas Quiroga", "tomas.quiroga@sierra.example", "EHR analyst")
 VIDAL = Person(
@@ -116,7 +120,16 @@ OUTSIDER = Person(
     "dr.outsider@foreign.example",
     "Physician elsewhere",
 )
-PEOPLE = (MARISOL, TOMAS, VIDAL, LINDQVIST, VISITS_1, VISITS_2, RENATA, OUTSIDER)
+OUTSIDE_ADMIN = Person(
+    "22222222-bbbb-4bbb-8bbb-000000000002",
+    FOREIGN,
+    "Greta Overdal",
+    "greta.overdal@foreign.example",
+    "Microsoft 365 administrator elsewhere",
+    roles=("Connector.Admin",),
+    wids=(ORDINARY_MEMBER, GLOBAL_ADMINISTRATOR),
+)
+PEOPLE = (MARISOL, TOMAS, VIDAL, LINDQVIST, VISITS_1, VISITS_2, RENATA, OUTSIDER, OUTSIDE_ADMIN)
 
 
 def as_guest(person: Person, tenant: str) -> Person:
@@ -139,6 +152,7 @@ GRANTED = frozenset(
         "OnlineMeetingArtifact.Read.All",
         "VirtualAppointment.Read.All",
         "User.ReadBasic.All",
+        "LicenseAssignment.Read.All",
     }
 )
 
@@ -174,6 +188,10 @@ class Registration:
 
 
 def default_registration(sites: Sites, certificate: str) -> Registration:
-    """Antesala as the sandbox registers it: both sign-in callbacks and one certificate."""
-    callbacks = ("/config/signin/callback", "/launch/provider/signin/callback")
+    """Antesala as the sandbox registers it: both sign-in callbacks, the consent's, and one certificate."""
+    callbacks = (
+        "/config/signin/callback",
+        "/config/organization/callback",
+        "/launch/provider/signin/callback",
+    )
     return Registration(frozenset(sites.app_url + path for path in callbacks), (certificate,))

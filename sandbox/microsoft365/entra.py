@@ -12,7 +12,7 @@ from flask import Flask, Response, jsonify, make_response, redirect, render_temp
 from werkzeug.wrappers import Response as BaseResponse
 
 from sandbox.microsoft365.authorization import Entra
-from sandbox.microsoft365.cast import SIERRA, TENANTS, Person
+from sandbox.microsoft365.cast import CONSENTING, SIERRA, TENANTS, Person
 from sandbox.microsoft365.directory import ANY_TENANT, is_authority
 from sandbox.microsoft365.doors import browser_only, tls_only
 from sandbox.microsoft365.redirection import described, error_envelope, redirection, uncached
@@ -110,31 +110,65 @@ class EntraPages:
         return uncached(response) if isinstance(response, Response) else response
 
     def admin_consent(self, tenant: str) -> BaseResponse:
-        """The page on which an administrator grants the app its permissions for the whole tenant."""
+        """Sign-in, then the page on which an administrator grants the app its permissions tenant-wide."""
         if request.scheme == "https":
             # The app builds this link from the login host, which is the TLS port in the sandbox.
             return redirect(self.world.sites.m365_url + request.full_path)
-        wanted, state = request.values.get("redirect_uri", ""), request.values.get("state", "")
-        registration = self.world.registration
-        if request.values.get("client_id") != registration.client_id:
-            return _problem("AADSTS700016: Application was not found in the directory.")
-        if wanted not in registration.redirect_uris:
-            return _problem("AADSTS50011: The redirect URI specified in the request is not registered.")
-        if request.method == "GET":
-            named = TENANTS[SIERRA if tenant in ANY_TENANT else tenant]
-            return uncached(
-                make_response(render_template("consent.html", tenant=named, registration=registration))
-            )
+        if refused := self._consent_request_fault(tenant):
+            return _problem(refused)
+        chosen = self.world.directory.account(request.form.get("account", ""))
         if "cancel" in request.form:
-            text = "AADSTS65004: User declined to consent to access the app."
-            params = {"error": "access_denied", "error_description": text, "state": state}
-            return redirection(wanted, params, None)
-        granted = {
-            "admin_consent": "True",
-            "tenant": SIERRA if tenant in ANY_TENANT else tenant,
-            "state": state,
-        }
-        return redirection(wanted, granted, None)
+            return self._not_consented(
+                "consent_required", "AADSTS65004: The resource owner denied the request."
+            )
+        if "return" in request.form:
+            return self._not_consented("access_denied", "AADSTS90094: The grant requires admin permission.")
+        person = chosen or self._signed_in()
+        if person is None or "another" in request.form:
+            return self._picker(tenant)
+        response = self._consent_of(tenant, person)
+        if chosen is not None:
+            remember(response, self.world, chosen)
+        return response
+
+    def _consent_request_fault(self, tenant: str) -> str:
+        """What is wrong with the request, in Entra's words; such a request is never answered at its URI."""
+        values, registration = request.values, self.world.registration
+        scopes = values.get("scope", "").split()
+        if values.get("client_id") != registration.client_id:
+            return "AADSTS700016: Application was not found in the directory."
+        if values.get("redirect_uri", "") not in registration.redirect_uris:
+            return "AADSTS50011: The redirect URI specified in the request is not registered."
+        if tenant == "common":
+            return "AADSTS900561: A personal account has no organization to consent for; use organizations."
+        if not scopes or not all(scope.startswith(f"{self.world.graph}/") for scope in scopes):
+            return "AADSTS70011: The provided value for the input parameter scope is not valid."
+        return ""
+
+    def _consent_of(self, tenant: str, person: Person) -> BaseResponse:
+        account = self.world.directory.signing_in(tenant, person)
+        if account is None:
+            return _problem("AADSTS50020: The user account does not exist in the tenant.")
+        if not CONSENTING & set(account.wids):
+            page = render_template("approval_needed.html", person=account, tenant=TENANTS[account.tenant])
+            return uncached(make_response(page))
+        registration = self.world.registration
+        if "accept" not in request.form:
+            page = render_template("consent.html", tenant=TENANTS[account.tenant], registration=registration)
+            return uncached(make_response(page))
+        self.world.consented.add(account.tenant)
+        granted = " ".join(f"{self.world.graph}/{name}" for name in sorted(registration.granted))
+        return self._consent_answer({"tenant": account.tenant, "scope": granted})
+
+    def _not_consented(self, error: str, text: str) -> Response:
+        return self._consent_answer({"error": error, "error_description": text})
+
+    def _consent_answer(self, params: dict[str, str]) -> Response:
+        """Back to the app; the mark and the state are in every answer, refusals included."""
+        values = {"admin_consent": "True", **params}
+        if "state" in request.values:
+            values["state"] = request.values["state"]
+        return redirection(request.values["redirect_uri"], values, None)
 
     def _known(self, view: Any) -> Any:
         def checked(tenant: str) -> Any:

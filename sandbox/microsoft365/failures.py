@@ -47,6 +47,10 @@ class Failures:
     """No application access policy covers anybody."""
     no_policy_for: list[str] = field(default_factory=list)
     """Object ids of users whom the application access policy does not cover."""
+    no_licence_for: list[str] = field(default_factory=list)
+    """Object ids of users who hold no licence at all."""
+    teams_off_for: list[str] = field(default_factory=list)
+    """Object ids of users in whose licence Teams is switched off."""
     virtual_appointment_unavailable: bool = False
     """getVirtualAppointmentJoinWebUrl answers 403, as in clouds that lack it."""
     create_or_get_forks: int = 0

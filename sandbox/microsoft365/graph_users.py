@@ -1,4 +1,4 @@
-"""Graph's users: one by id or UPN, and the search that a directory picker needs (graph.md 5)."""
+"""Graph's users: one by id or UPN, the search that a directory picker needs, licences (graph.md 5)."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from flask import request
 from sandbox.microsoft365.cast import Person
 from sandbox.microsoft365.errors import GraphError
 from sandbox.microsoft365.graph import Answer, Caller, Graph
+from sandbox.microsoft365.licences import licence_details
 from sandbox.microsoft365.metadata import TYPES
 from sandbox.microsoft365.user_queries import filtered, searched
 from sandbox.microsoft365.world import World
@@ -27,18 +28,22 @@ class UserOperations:
         """Serve them."""
         graph.route("GET", "/users", "users", self.listed)
         graph.route("GET", "/users/<user>", "users", self.get)
+        graph.route("GET", "/users/<user>/licenseDetails", "users", self.licences)
         graph.route("GET", "/me", "users", self.me)
 
     def get(self, caller: Caller, user: str) -> Answer:
         """GET users/{id or UPN}."""
         caller.needs_directory("User.ReadBasic.All", *_FULL)
-        found = self.world.directory.by_oid(caller.tenant, user) or self.world.directory.by_upn(
-            caller.tenant, user
-        )
-        if found is None:
-            text = f"Resource '{user}' does not exist or one of its queried references is not present."
-            raise GraphError(404, "Request_ResourceNotFound", text)
-        return 200, self._shown(caller, found)
+        return 200, self._shown(caller, self._member(caller, user))
+
+    def licences(self, caller: Caller, user: str) -> Answer:
+        """GET users/{id or UPN}/licenseDetails: the basic permission does not suffice."""
+        caller.needs_directory("LicenseAssignment.Read.All", *_FULL)
+        if option := next((name for name in request.args if name.startswith("$")), ""):
+            raise _unsupported(f"The query option '{option}' is not supported.")
+        found = self._member(caller, user)
+        context = f"{self.world.graph}/v1.0/$metadata#users('{user}')/licenseDetails"
+        return 200, {"@odata.context": context, "value": licence_details(found, self.world.failures)}
 
     def me(self, caller: Caller) -> Answer:
         """GET me: for a delegated token."""
@@ -62,6 +67,14 @@ class UserOperations:
         if start + size < len(people):
             body["@odata.nextLink"] = self._next_link(start + size)
         return 200, body
+
+    def _member(self, caller: Caller, user: str) -> Person:
+        directory = self.world.directory
+        found = directory.by_oid(caller.tenant, user) or directory.by_upn(caller.tenant, user)
+        if found is None:
+            text = f"Resource '{user}' does not exist or one of its queried references is not present."
+            raise GraphError(404, "Request_ResourceNotFound", text)
+        return found
 
     def _matching(self, people: list[Person]) -> list[Person]:
         search, filter_ = request.args.get("$search"), request.args.get("$filter")

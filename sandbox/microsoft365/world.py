@@ -13,7 +13,15 @@ import requests
 
 from sandbox.microsoft365.access import Issuance
 from sandbox.microsoft365.calls import Call, Calls, Participant
-from sandbox.microsoft365.cast import PEOPLE, TENANTS, Person, Registration, Sites, default_registration
+from sandbox.microsoft365.cast import (
+    PEOPLE,
+    SIERRA,
+    TENANTS,
+    Person,
+    Registration,
+    Sites,
+    default_registration,
+)
 from sandbox.microsoft365.directory import Directory, SignedIn
 from sandbox.microsoft365.failures import Failures
 from sandbox.microsoft365.meetings import Meeting, Meetings
@@ -61,6 +69,8 @@ class World:
         self.registration = registration or default_registration(sites, certificate)
         self.directory = Directory(people, self.failures)
         self.signed_in = SignedIn()
+        # The tenants whose administrator let the app in; elsewhere it gets no token of its own.
+        self.consented = {SIERRA}
         self.keyring = Keyring(clock, _folder(state_dir, "."))
         self._counting = threading.Lock()
         outbound = outbound or _plain_session()

@@ -65,10 +65,13 @@ class BackendTokens:
         revision = approved.revision
         try:
             answer = self._tokens.backend(
-                self._configuration(approved), revision.backend, backend_scope(revision.writeback)
+                self._configuration(approved),
+                revision.backend,
+                backend_scope(revision.writeback),
+                tenant=approved.connection.tenant,
             )
-        except SecretMissing as error:
-            raise AnswerRefused("the backend client's secret is not stored") from error
+        except (SecretMissing, Refusal) as error:
+            raise AnswerRefused("the backend client's secret or signing keys are not stored") from error
         slot.token = answer.access_token
         slot.until = asked + timedelta(seconds=answer.expires_in) - _MARGIN
 

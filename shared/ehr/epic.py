@@ -1,52 +1,22 @@
 """Epic's connection status service, SetExternalConnectionStatus (reference ehr.md 2.6).
 
-Little of it is public: whatever is not verified is an option of the write-back, with its usual value in
-``OPTIONS``. Success is any 2xx, whatever the body.
+Little of it is public: whatever is not verified is an option of the write-back (``epic_options``). Success is
+any 2xx, whatever the body.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 from shared.connection import Approved
 from shared.ehr.backend import Backend
+from shared.ehr.epic_options import SHEET, interconnect_of
 from shared.ehr.port import Telling
 from shared.errors import AnswerRefused, StatusRefused
 from shared.outbound import Answer
 from shared.smart.dialect import DIALECTS
 from shared.smart.discovery import origin
 
-
-@dataclass(frozen=True)
-class Option:
-    """One option: its value unless the connection says otherwise, and a sentence for the analyst."""
-
-    default: str
-    about: str
-
-
-OPTIONS: Mapping[str, Option] = {
-    "interconnect_base": Option("", "Address before the path; empty: the FHIR base up to its /api/FHIR/."),
-    "path": Option(
-        "/api/epic/2018/Telehealth/ContextLinking/SetExternalConnectionStatus", "Path of the service."
-    ),
-    "method": Option("POST", "POST sends a form; GET puts the same parameters into the query."),
-    "parameter_conference": Option("ConferenceID", "Name of the parameter for the visit as launched."),
-    "parameter_user": Option("ExternalID", "Name of the parameter for the person's EHR user ID."),
-    "parameter_user_type": Option("ExternalIDType", "Name of the parameter for the kind of that ID."),
-    "parameter_vendor": Option("VendorName", "Name of the parameter for the vendor."),
-    "parameter_status": Option("ConnectionStatus", "Name of the parameter for the status."),
-    "type_provider": Option("1", "Kind of ID of a clinician (a user record)."),
-    "type_patient": Option("2", "Kind of ID of a patient or proxy (a portal account)."),
-    "status_connected": Option("1", "Status of somebody who has connected."),
-    "status_disconnected": Option("2", "Status of somebody who has left."),
-    "vendor_name": Option("Antesala", "What the EHR is told as the vendor."),
-    "scope": Option("", "Scopes to ask for; empty: those of the registration sheet."),
-}
-
-_FHIR_PART = "/api/fhir/"
 _METHODS = ("POST", "GET")
 # The service's own code only: the words after it may repeat the ids that we sent.
 _CODE = re.compile(rb"executing the command: ([A-Z][A-Z0-9-]{1,39}) details:")
@@ -64,7 +34,7 @@ class EpicAdapter:
         """See ``Adapter.tell``. The service knows persons only: the unattributed make no call."""
         if telling.role == "unattributed" or not telling.user:
             return
-        options = options_of(approved)
+        options = SHEET.values(approved.revision.writeback.options)
         method = options["method"].upper()
         if method not in _METHODS:
             raise AnswerRefused("the option method is neither POST nor GET")
@@ -81,21 +51,13 @@ class EpicAdapter:
             raise StatusRefused(answer.status, _code(answer), answer.retry_after())
 
 
-def options_of(approved: Approved) -> dict[str, str]:
-    """Every option by name: as set, or its default where it is not set or empty."""
-    given = approved.revision.writeback.options
-    return {name: given.get(name, "").strip() or option.default for name, option in OPTIONS.items()}
-
-
 def service_url(approved: Approved, options: Mapping[str, str]) -> str:
     """The service's address; AnswerRefused when neither the FHIR base nor the option shows where it is."""
     base = options["interconnect_base"]
     if not base:
-        fhir_base = approved.connection.fhir_base.rstrip("/") + "/"
-        found = fhir_base.lower().find(_FHIR_PART, len(urlsplit(fhir_base).netloc))
-        if found < 0:
+        base = interconnect_of(approved.connection.fhir_base)
+        if not base:
             raise AnswerRefused("the FHIR base holds no /api/FHIR/: set the option interconnect_base")
-        base = fhir_base[:found]
     elif origin(base) != origin(approved.connection.fhir_base):
         # The approver proved the FHIR base to be theirs, and nothing else: no token goes anywhere else.
         raise AnswerRefused("the option interconnect_base lies on another host than the FHIR base")

@@ -14,14 +14,12 @@ from shared.clock import Clock
 from shared.connection import Approved
 from shared.ehr.audit_event import audit_event, condition
 from shared.ehr.backend import Backend
+from shared.ehr.fhir_options import SHEET
 from shared.ehr.port import Telling
 from shared.errors import AnswerRefused, StatusRefused
 from shared.outbound import Answer
 from shared.smart.dialect import DIALECTS
 from shared.smart.shelf import Shelf
-
-USER_SYSTEM = "user_system"
-"""Option: the namespace (URI) of EHR user IDs that are no FHIR references."""
 
 _FHIR_JSON = "application/fhir+json"
 _STATEMENT_BYTES = 8_000_000
@@ -52,8 +50,8 @@ class FhirAdapter:
         """See ``Adapter.tell``. AnswerRefused where the server takes no AuditEvents."""
         key = (approved.connection.id, approved.revision.number)
         taking = self._takings.get(key, lambda: self._taking(approved))
-        user_system = approved.revision.writeback.options.get(USER_SYSTEM, "").strip()
-        event = audit_event(telling, user_system, with_id=taking.by_id)
+        options = SHEET.values(approved.revision.writeback.options)
+        event = audit_event(telling, options["user_system"], with_id=taking.by_id)
         url = f"{_base(approved)}/AuditEvent"
         if taking.by_id:
             _expect(self._write(approved, "PUT", f"{url}/{telling.operation}", event), _KEPT)

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from shared.connection import Approved
+from shared.ehr.options import Sheet
 from shared.ehr.port import Telling
 
 
@@ -13,3 +14,6 @@ class NoneAdapter:
 
     def tell(self, approved: Approved, telling: Telling) -> None:
         """Returns at once."""
+
+
+SHEET = Sheet("none", "Do not write back", lambda *_: NoneAdapter())

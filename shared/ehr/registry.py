@@ -1,13 +1,11 @@
-"""Which adapter tells which EHR: a new one is a module and a line here."""
+"""The adapters of this process, built from their catalogue."""
 
 from collections.abc import Mapping
 
 from shared.clock import Clock
 from shared.connection import Approved
 from shared.ehr.backend import Backend, BackendTokens
-from shared.ehr.epic import EpicAdapter
-from shared.ehr.fhir import FhirAdapter
-from shared.ehr.none import NoneAdapter
+from shared.ehr.catalogue import SHEETS
 from shared.ehr.port import Adapter
 from shared.outbound import Outbound
 from shared.smart.discovery import Discovery
@@ -20,9 +18,7 @@ class Adapters:
     def __init__(self, outbound: Outbound, discovery: Discovery, tokens: Tokens, clock: Clock) -> None:
         backend = Backend(outbound, BackendTokens(discovery, tokens, clock))
         self._adapters: Mapping[str, Adapter] = {
-            "epic": EpicAdapter(backend),
-            "fhir": FhirAdapter(backend, clock),
-            "none": NoneAdapter(),
+            code: sheet.make(backend, clock) for code, sheet in SHEETS.items()
         }
 
     def of(self, approved: Approved) -> Adapter:

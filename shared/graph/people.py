@@ -1,6 +1,6 @@
 """People of the tenant's directory, read live and never stored (Graph v1.0 user; User.ReadBasic.All)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +9,8 @@ from shared.graph.service import Graph, GraphRefused
 
 _SELECT = "id,displayName,userPrincipalName"
 _LONGEST_TEXT = 64
+# Graph takes at most 15 expressions in one filter (Graph, "Use the $filter query parameter").
+_AT_ONCE = 15
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ class People:
                 return None
             raise
 
+    def several(self, tenant: str, oids: Sequence[str]) -> dict[str, Somebody]:
+        """Those of these object ids whom the directory knows; one question for fifteen of them."""
+        found: dict[str, Somebody] = {}
+        for start in range(0, len(oids), _AT_ONCE):
+            quoted = ",".join(f"'{oid.replace("'", "''")}'" for oid in oids[start : start + _AT_ONCE])
+            query = {"$filter": f"id in ({quoted})", "$select": _SELECT, "$top": str(_AT_ONCE)}
+            answer = self._graph.call(tenant, "GET", "/users", query=query, attempts=2)
+            found |= {somebody.oid: somebody for somebody in _listed(answer)}
+        return found
+
     def search(self, tenant: str, text: str, limit: int = 20) -> list[Somebody]:
         """People whose name, username or mail begins with the text, at most ``limit``."""
         wanted = text.strip()[:_LONGEST_TEXT].replace("'", "''")
@@ -47,10 +59,12 @@ class People:
             "$select": _SELECT,
             "$top": str(limit),
         }
-        found = self._graph.call(tenant, "GET", "/users", query=query, attempts=2).get("value")
-        return (
-            [_somebody(item) for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-        )
+        return _listed(self._graph.call(tenant, "GET", "/users", query=query, attempts=2))
+
+
+def _listed(answer: Mapping[str, Any]) -> list[Somebody]:
+    found = answer.get("value")
+    return [_somebody(item) for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def _somebody(document: Mapping[str, Any]) -> Somebody:

@@ -104,8 +104,11 @@ class Door:
         """The approved revision; Refusal connection-unknown or connection-not-approved."""
         rows = self._services.stores.of(connection).connections
         approved = rows.approved(connection)
+        head = approved.connection if approved is not None else rows.get(connection)
+        if head is None or head.tenant not in self._services.settings.tenants:
+            raise Refusal("connection-unknown", "no row" if head is None else "its tenant is not listed")
         if approved is None:
-            raise Refusal("connection-unknown" if rows.get(connection) is None else "connection-not-approved")
+            raise Refusal("connection-not-approved")
         return approved
 
     def in_time(self, context: VisitContext, policy: Policy) -> None:

@@ -147,7 +147,9 @@ class SmartFlow:
         config = self._configuration(connection, revision, client, taken.iss)
         _same_issuer(request, config)
         with ehr_answers("token"):
-            token = self._tokens.exchange_code(config, client, code, taken.verifier, taken.redirect_uri)
+            token = self._tokens.exchange_code(
+                config, client, code, taken.verifier, taken.redirect_uri, tenant=connection.tenant
+            )
         _wide_enough(taken, revision, token)
         identity = self._identity(taken, connection, revision, config, client, token)
         return Finished(

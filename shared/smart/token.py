@@ -52,7 +52,10 @@ class TokenAnswer:
 
 
 class Tokens:
-    """Asks token endpoints; authenticates as the client was registered."""
+    """Asks token endpoints; authenticates as the client was registered.
+
+    ``tenant``: the organization of the connection, whose keys sign; Refusal keys-missing where it has none.
+    """
 
     def __init__(
         self, outbound: Outbound, keys: SigningKeys, secrets: Secrets, clock: Clock, entropy: Entropy
@@ -64,7 +67,14 @@ class Tokens:
         self._entropy = entropy
 
     def exchange_code(
-        self, config: SmartConfiguration, client: Client, code: str, verifier: str, redirect_uri: str
+        self,
+        config: SmartConfiguration,
+        client: Client,
+        code: str,
+        verifier: str,
+        redirect_uri: str,
+        *,
+        tenant: str,
     ) -> TokenAnswer:
         """Trades an authorization code. Only a public client names itself in the form."""
         form = {
@@ -73,16 +83,18 @@ class Tokens:
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        return self._ask(config, client, form)
+        return self._ask(config, client, form, tenant)
 
-    def backend(self, config: SmartConfiguration, client: Client, scope: str) -> TokenAnswer:
+    def backend(self, config: SmartConfiguration, client: Client, scope: str, *, tenant: str) -> TokenAnswer:
         """A token of our own for ``system/`` scopes (Backend Services); the client must be confidential."""
         if client.auth == "none":
             raise AnswerRefused("a public client cannot authenticate on its own")
-        return self._ask(config, client, {"grant_type": "client_credentials", "scope": scope})
+        return self._ask(config, client, {"grant_type": "client_credentials", "scope": scope}, tenant)
 
-    def _ask(self, config: SmartConfiguration, client: Client, form: Mapping[str, str]) -> TokenAnswer:
-        members, headers = self._authentication(config, client)
+    def _ask(
+        self, config: SmartConfiguration, client: Client, form: Mapping[str, str], tenant: str
+    ) -> TokenAnswer:
+        members, headers = self._authentication(config, client, tenant)
         answer = self._outbound.send(
             "POST",
             config.token_endpoint,
@@ -96,7 +108,7 @@ class Tokens:
         return token_answer(answer.json())
 
     def _authentication(
-        self, config: SmartConfiguration, client: Client
+        self, config: SmartConfiguration, client: Client, tenant: str
     ) -> tuple[dict[str, str], dict[str, str]]:
         if client.auth == "none":
             return {"client_id": client.client_id}, {}
@@ -107,7 +119,7 @@ class Tokens:
         assertion = client_assertion(
             client.client_id,
             config.token_endpoint,
-            self._keys.current(client.alg),
+            self._keys.current(tenant, client.alg),
             self._clock.now(),
             self._entropy.token(24),
         )

@@ -45,6 +45,10 @@ class DeadLetters:
         """The connection's dead letters."""
         return [_letter(row) for row in self._table.rows(connection, limit=limit)]
 
+    def count(self, connection: str, most: int = MOST) -> int:
+        """How many there are, as far as ``most``."""
+        return sum(1 for _ in self._table.rows(connection, limit=most, keys_only=True))
+
     def get(self, connection: str, letter: str) -> DeadLetter | None:
         """One of them."""
         row = self._table.get(connection, letter)

@@ -60,16 +60,21 @@ class EhrUsers:
         link = self.get(connection, ehr_user)
         if link is None:
             return False
-        reverse = _reverse(link.oid, ehr_user)
-        writes = [Write("delete", connection, _USER + key_text(ehr_user), etag=link.etag)]
-        if (row := self._table.get(connection, reverse)) is not None:
-            writes.append(Write("delete", connection, reverse, etag=row.etag))
-        self._table.batch(writes)
+        self.remove(link)
         return True
 
-    def list(self, connection: str, limit: int = 1_000) -> Links:
-        """The connection's links, in the order of their keys."""
-        return [_link(row) for row in self._table.rows(connection, _USER, after(_USER), limit)]
+    def remove(self, link: Link) -> None:
+        """Forgets this very link, as it was read; ChangedMeanwhile when it is gone or was linked anew."""
+        reverse = _reverse(link.oid, link.ehr_user)
+        writes = [Write("delete", link.connection, _USER + key_text(link.ehr_user), etag=link.etag)]
+        if (row := self._table.get(link.connection, reverse)) is not None:
+            writes.append(Write("delete", link.connection, reverse, etag=row.etag))
+        self._table.batch(writes)
+
+    def list(self, connection: str, limit: int = 1_000, start: str = "") -> Links:
+        """The connection's links, in the order of their keys, from the EHR user ID ``start`` on."""
+        begin = _USER + key_text(start) if start else _USER
+        return [_link(row) for row in self._table.rows(connection, begin, after(_USER), limit)]
 
     def of_person(self, connection: str, oid: str) -> tuple[str, ...]:
         """The EHR user IDs that are linked to an account."""

@@ -4,12 +4,16 @@
 does, and says which page its requests come from.
 """
 
+import copy
 import json
 import re
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -17,12 +21,17 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import azure.functions as func
 
 from config_function import blueprint
+from config_function.field_rules import STEPS
+from sandbox.keys import signing_keys
 from shared.clock import SystemEntropy
 from shared.connection import Approved, Connection, Revision
 from shared.entra import Account, ApiCaller, SignIn
 from shared.errors import AddressRefused, Refusal, StatusRefused, Unreachable
+from shared.graph.licences import TEAMS_PLANS, ServicePlan
+from shared.graph.meetings import OnlineMeeting
 from shared.graph.people import Somebody
 from shared.graph.service import GraphRefused
+from shared.keys import SigningKeys, signing_keys_name
 from shared.launch import Finished
 from shared.outbound import Answer
 from shared.pages import Pages
@@ -54,10 +63,17 @@ ROLES = {ADMIN: frozenset({"Connector.Admin"}), READER: frozenset({"Connector.Re
 
 @dataclass
 class Ehr:
-    """What the hospital's FHIR server says, by address; a missing address does not answer."""
+    """What the hospital's FHIR server says, by address; a missing address does not answer.
 
+    ``ahead``: by how many seconds a host's clock is ahead of ours, None where it sends no date.
+    """
+
+    clock: FakeClock = field(default_factory=FakeClock)
     pages: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    ahead: dict[str, int | None] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    inside: set[str] = field(default_factory=lambda: {"10.0.0.8", "inside.sierra.example"})
 
     def serve(self, base: str, version: str = "4.0.1", host: str = "", issuer: str = "") -> None:
         auth = host or f"https://{urlsplit(base).netloc}/oauth2"
@@ -70,17 +86,29 @@ class Ehr:
             "capabilities": ["launch-ehr", "permission-v2"],
         }
 
-    def send(self, method: str, url: str, **_: Any) -> Answer:
+    def send(self, method: str, url: str, **sent: Any) -> Answer:
         self.asked.append(url)
         host = urlsplit(url).hostname or ""
-        if host in ("10.0.0.8", "inside.sierra.example"):
+        if host in self.inside:
             raise AddressRefused(host)
+        if "validationToken" in (sent.get("query") or {}) and url in self.pages:
+            return self.pages[url](sent["query"]["validationToken"])  # type: ignore[no-any-return]
         found = self.pages.get(url)
         if found is None and not any(urlsplit(known).netloc == urlsplit(url).netloc for known in self.pages):
             raise Unreachable("ehr")
+        headers, now = {**self.headers, **self._dated(host)}, self.clock.now()
         if found is None:
-            return Answer(404, {}, b"")
-        return Answer(200, {}, found if isinstance(found, bytes) else json.dumps(found).encode())
+            return Answer(404, headers, b"", now)
+        if isinstance(found, Answer):
+            return found
+        return Answer(200, headers, found if isinstance(found, bytes) else json.dumps(found).encode(), now)
+
+    def _dated(self, host: str) -> dict[str, str]:
+        ahead = self.ahead.get(host, 0)
+        if ahead is None:
+            return {}
+        moment: datetime = self.clock.now() + timedelta(seconds=ahead)
+        return {"date": format_datetime(moment, usegmt=True)}
 
 
 @dataclass
@@ -95,6 +123,13 @@ class Microsoft:
     prompts: list[str | None] = field(default_factory=list)
     callers: dict[str, ApiCaller] = field(default_factory=dict)
     down: bool = False
+    searched: list[str] = field(default_factory=list)
+    refusals: dict[str, Exception] = field(default_factory=dict)
+    plans: list[ServicePlan] = field(
+        default_factory=lambda: [ServicePlan(next(iter(TEAMS_PLANS)), "Success")]
+    )
+    browser_link: str | None = "https://visit.teams.microsoft.com/v"
+    read: list[tuple[str, ...]] = field(default_factory=list)
 
     def begin(self, tenant: str | None, redirect_uri: str, *, prompt: str | None = None) -> SignIn:
         self.prompts.append(prompt)
@@ -124,13 +159,33 @@ class Microsoft:
         name = NAMES.get(oid)
         return Somebody(oid, name, f"{name.split()[-1].lower()}@sierra.example") if name else None
 
+    def several(self, tenant: str, oids: Sequence[str]) -> dict[str, Somebody]:
+        self.read.append(tuple(oids))
+        return {oid: somebody for oid in oids if (somebody := self.get(tenant, oid))}
+
     def search(self, tenant: str, text: str, limit: int = 20) -> list[Somebody]:
+        self.searched.append(text)
         found = [oid for oid, name in NAMES.items() if name.lower().startswith(text.lower())]
         return [somebody for oid in found if (somebody := self.get(tenant, oid))]
 
-    def create_or_get(self, tenant: str, organizer: str, external_id: str) -> None:
+    def create_or_get(self, tenant: str, organizer: str, external_id: str) -> OnlineMeeting:
+        self._refuse("create_or_get")
         if organizer == ADMIN:
             raise GraphRefused(403, "Forbidden", "No application access policy found for this app")
+        return OnlineMeeting(f"meeting of {organizer}", "https://teams.microsoft.com/m", False, {})
+
+    def virtual_join_url(self, tenant: str, organizer: str, meeting_id: str) -> str | None:
+        self._refuse("virtual_join_url")
+        assert meeting_id == f"meeting of {organizer}"
+        return self.browser_link
+
+    def service_plans(self, tenant: str, oid: str) -> list[ServicePlan]:
+        self._refuse("service_plans")
+        return self.plans
+
+    def _refuse(self, operation: str) -> None:
+        if operation in self.refusals:
+            raise self.refusals[operation]
 
 
 @dataclass
@@ -194,13 +249,14 @@ class House:
         self.settings = replace(settings, tenants=frozenset({self.tenant}))
         self.clock = clock
         self.stores = stores
-        self.ehr = Ehr()
+        self.ehr = Ehr(clock)
         self.microsoft = Microsoft(self.tenant)
         self.flow = Flow()
         self.secrets = MemorySecrets()
-        self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/fhir"
+        self.vault = MemorySecrets()
+        self.vault.secrets[signing_keys_name()] = key_set("alone")
+        self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/interconnect/api/FHIR/R4"
         self.ehr.serve(self.base)
-        keys = SimpleNamespace(jwks=lambda: {"keys": [{"kty": "EC", "kid": "one"}]})
         sealer = Sealer([urlsafe_b64encode(b"k" * 24)], clock)
         self.services = SimpleNamespace(
             settings=self.settings,
@@ -208,17 +264,18 @@ class House:
             entropy=SystemEntropy(),
             secrets=self.secrets,
             sealer=sealer,
-            keys=keys,
+            keys=SigningKeys(self.vault, clock, self.settings.tenants),
             outbound=self.ehr,
             stores=stores,
             pages=Pages(),
             discovery=Discovery(self.ehr, clock),  # type: ignore[arg-type]
-            tokens=SimpleNamespace(backend=lambda *_: TokenAnswer("t")),
+            tokens=SimpleNamespace(backend=lambda *_, **__: TokenAnswer("t")),
             id_tokens=IdTokens(None, self.ehr, clock),  # type: ignore[arg-type]
             flow=self.flow,
             entra=self.microsoft,
             meetings=self.microsoft,
             people=self.microsoft,
+            licences=self.microsoft,
         )
 
     def browser(self, person: str = "") -> "Browser":
@@ -228,11 +285,37 @@ class House:
             browser.sign_in(self, person)
         return browser
 
-    def serve_own_keys(self) -> None:
-        """Makes the portal's key set answer where the EHR would fetch it."""
+    def serve_outside(self) -> None:
+        """Makes our own addresses and Microsoft's login answer to those outside."""
+        server, kind = self.settings.server_url, {"content-type": "text/plain; charset=utf-8"}
         for connection in self.connections():
-            url = f"{self.settings.server_url}/config/jwks/{connection.id}"
-            self.ehr.pages[url] = self.services.keys.jwks()
+            self.ehr.pages[f"{server}/config/jwks/{connection.id}"] = self.services.keys.jwks(self.tenant)
+        for name in ("notifications", "lifecycle"):
+            self.ehr.pages[f"{server}/attendance/{name}"] = lambda token: Answer(200, kind, token.encode())
+        login = f"{self.settings.login_url}/{self.tenant}/v2.0/.well-known/openid-configuration"
+        self.ehr.pages[login] = {}
+
+    def neighbour(self) -> "House":
+        """A second organization of the same deployment: one app, storage, vault and EHR network for both.
+
+        Its people have the same object ids, so that nothing but the tenant can tell them apart.
+        """
+        other = copy.copy(self)
+        other.tenant = str(uuid.uuid4())
+        other.base = f"https://ehr-{uuid.uuid4().hex[:8]}.cascade.example/interconnect/api/FHIR/R4"
+        self.ehr.serve(other.base)
+        for name, house in (("first", self), ("second", other)):
+            self.vault.secrets[signing_keys_name(house.tenant)] = key_set(name)
+        self.list_tenants(self.tenant, other.tenant)
+        other.settings = self.settings
+        return other
+
+    def list_tenants(self, *tenants: str) -> None:
+        """The operator lists these organizations and starts the app anew."""
+        self.settings = replace(self.settings, tenants=frozenset(tenants))
+        self.services.settings = self.settings
+        self.services.keys = SigningKeys(self.vault, self.clock, tenants)
+        forget_rooms()
 
     def connections(self) -> Iterator[Connection]:
         for store in self.stores.all():
@@ -246,7 +329,7 @@ class House:
         page = browser.post("/config/connections/new", beginning(self.base, kind=kind))
         assert page.status == 303, page.text
         connection = page.location.split("/")[3]
-        for step in ("ehr", "people", "visits"):
+        for step in STEPS:
             browser.save(
                 connection, step, SETTINGS[step] | {k: v for k, v in settings.items() if step == "ehr"}
             )
@@ -266,18 +349,24 @@ class House:
         return connection
 
     def approve(self, browser: "Browser", connection: str) -> Page:
-        assert browser.get(f"/config/connections/{connection}/ehr").status == 303
+        assert browser.post(f"/config/connections/{connection}/ehr", {}).status == 200
         assert browser.get("/config/ehr/callback?state=s&code=c").status == 303
         number = browser.get(f"/config/connections/{connection}").value("number")
         return browser.post(f"/config/connections/{connection}/approve", {"number": number})
+
+
+@cache
+def key_set(name: str) -> str:
+    """Signing keys; the same name, the same keys: making them takes a tenth of a second."""
+    return signing_keys()
 
 
 SETTINGS: dict[str, dict[str, str]] = {
     "ehr": {
         "provider_client_id": "provider-1",
         "patient_client_id": "patient-1",
-        "backend_client_id": "backend-1",
     },
+    "writeback": {"backend_client_id": "backend-1"},
     "people": {"approver": ANALYST, "organizers": f",{POOL}"},
     "visits": {"time_zone": "America/Chicago"},
 }
@@ -303,7 +392,7 @@ class Browser:
         self.site = {"origin": PUBLIC, "sec-fetch-site": "same-origin"}
 
     def sign_in(self, house: House, person: str) -> Page:
-        house.microsoft.person = person
+        house.microsoft.tenant, house.microsoft.person = house.tenant, person
         self.get("/config/signin")
         state = next(name for name in self.cookies if name.startswith("__Host-portal-signin-"))
         return self.get(f"/config/signin/callback?code=good&state={state.rpartition('-')[2]}")
@@ -334,14 +423,16 @@ class Browser:
         self, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Page:
         parts = urlsplit(url)
-        function, route = _route(method, parts.path)
+        found = route(method, parts.path)
+        assert found, f"no route for {method} {quote(parts.path)}"
+        function, values = found
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         request = func.HttpRequest(
             method=method,
             url=f"{PUBLIC}{url}",
             headers={**(headers or {}), **({"cookie": cookies} if cookies else {})},
             params=dict(parse_qsl(parts.query)),
-            route_params=route,
+            route_params=values,
             body=body,
         )
         answer = function(request)
@@ -362,8 +453,9 @@ class Browser:
 
 def forget_rooms() -> None:
     """What the blueprint built from the services is built anew at the next request."""
-    for built in ("_portal", "_pages", "_editing", "_shell", "_approval", "_api"):
-        getattr(blueprint, built).cache_clear()
+    for built in vars(blueprint).values():
+        if hasattr(built, "cache_clear"):
+            built.cache_clear()
 
 
 def routes() -> list[tuple[str, str, Any]]:
@@ -376,11 +468,12 @@ def routes() -> list[tuple[str, str, Any]]:
     return found
 
 
-def _route(method: str, path: str) -> tuple[Any, dict[str, str]]:
+def route(method: str, path: str) -> tuple[Any, dict[str, str]] | None:
+    """The function that the Functions host would call, with its route values; None where there is none."""
     # More literal templates first, as the Functions host does.
     for wanted, template, function in sorted(routes(), key=lambda row: (row[1].count("{"), -len(row[1]))):
         pattern = re.sub(r"\{(\w+)[^}]*\}", r"(?P<\1>[^/]+)", template.replace("{ignored:maxlength(0)?}", ""))
         fit = re.fullmatch(f"/{pattern}/?" if pattern else "/", path)
         if fit and wanted == method:
             return function, fit.groupdict()
-    raise AssertionError(f"no route for {method} {quote(path)}")
+    return None

@@ -167,6 +167,10 @@ def test_answers_are_what_the_openapi_document_says(house: House) -> None:
         (one, "Connection"),
         (f"{one}/records", "Records"),
         (f"{one}/registration", "RegistrationSheet"),
+        (f"{one}/clinicians", "Clinicians"),
+        (f"{one}/launches", "Launches"),
+        (f"{one}/history", "History"),
+        (f"{one}/health", "Health"),
     ):
         document = admin.call("GET", path).json()
         assert set(document) == set(schemas[schema]["required"]), path

@@ -15,7 +15,7 @@ def test_a_patients_sign_in_proves_nothing(house: House, user_type: str) -> None
     connection = house.submitted(house.browser(ADMIN))
     approver = house.browser(ANALYST)
     house.flow.user_type = user_type
-    approver.get(f"/config/connections/{connection}/ehr")
+    approver.post(f"/config/connections/{connection}/ehr", {})
     assert "wrong-front-door" in approver.get("/config/ehr/callback?state=s").text
     assert approver.post(f"/config/connections/{connection}/approve", {"number": "1"}).status == 403
     assert house.approved(connection) is None
@@ -31,7 +31,7 @@ def test_approval_without_a_proof_is_refused(house: House) -> None:
 def test_a_proof_lapses_after_an_hour(house: House) -> None:
     connection = house.submitted(house.browser(ADMIN))
     approver = house.browser(ANALYST)
-    approver.get(f"/config/connections/{connection}/ehr")
+    approver.post(f"/config/connections/{connection}/ehr", {})
     approver.get("/config/ehr/callback?state=s")
     house.clock.advance(3601)
     approver.sign_in(house, ANALYST)
@@ -42,7 +42,7 @@ def test_a_proof_lapses_after_an_hour(house: House) -> None:
 def test_a_sign_in_that_another_person_began_proves_nothing(house: House) -> None:
     connection = house.submitted(house.browser(ADMIN))
     approver = house.browser(ANALYST)
-    approver.get(f"/config/connections/{connection}/ehr")
+    approver.post(f"/config/connections/{connection}/ehr", {})
     house.flow.extra = {"oid": CLINICIAN}
     assert "proof-missing" in approver.get("/config/ehr/callback?state=s").text
 
@@ -51,7 +51,7 @@ def test_an_edit_voids_the_proof(house: House) -> None:
     admin = house.browser(ADMIN)
     connection = house.submitted(admin)
     approver = house.browser(ANALYST)
-    approver.get(f"/config/connections/{connection}/ehr")
+    approver.post(f"/config/connections/{connection}/ehr", {})
     approver.get("/config/ehr/callback?state=s")
     admin.save(connection, "visits", {"chat": "enabled"})
     # The page that the approver still has open names the old revision.
@@ -84,7 +84,7 @@ def test_a_proof_of_one_revision_is_none_for_the_next(house: House) -> None:
     admin = house.browser(ADMIN)
     connection = house.submitted(admin)
     approver = house.browser(ANALYST)
-    approver.get(f"/config/connections/{connection}/ehr")
+    approver.post(f"/config/connections/{connection}/ehr", {})
     admin.save(connection, "visits", {"chat": "enabled"})
     assert approver.get("/config/ehr/callback?state=s").status == 409
 
@@ -92,7 +92,7 @@ def test_a_proof_of_one_revision_is_none_for_the_next(house: House) -> None:
 def test_endpoints_that_move_between_submission_and_approval_are_refused(house: House) -> None:
     connection = house.submitted(house.browser(ADMIN))
     approver = house.browser(ANALYST)
-    approver.get(f"/config/connections/{connection}/ehr")
+    approver.post(f"/config/connections/{connection}/ehr", {})
     approver.get("/config/ehr/callback?state=s")
     house.ehr.serve(house.base, host="https://evil.example/oauth2")
     page = approver.post(f"/config/connections/{connection}/approve", {"number": "1"})
@@ -138,7 +138,7 @@ def test_the_ehrs_token_is_nowhere_in_what_is_stored(house: House) -> None:
 def test_another_form_of_the_base_is_held_against_the_same_servers(house: House) -> None:
     admin = house.browser(ADMIN)
     connection = house.begun(admin)
-    other = house.base.replace("/fhir", "/DSTU2")
+    other = house.base.replace("/R4", "/DSTU2")
     admin.save(connection, "ehr", {"issuers": other})
     path = f"/config/connections/{connection}"
 
@@ -158,7 +158,7 @@ def test_another_form_of_the_base_is_held_against_the_same_servers(house: House)
 def test_another_form_that_moves_after_the_submission_is_not_approved(house: House) -> None:
     admin = house.browser(ADMIN)
     connection = house.begun(admin)
-    other = house.base.replace("/fhir", "/DSTU2")
+    other = house.base.replace("/R4", "/DSTU2")
     house.ehr.serve(other, issuer=house.base)
     admin.save(connection, "ehr", {"issuers": other})
     path = f"/config/connections/{connection}"

@@ -18,6 +18,10 @@ def bases(**pages: Any) -> tuple[Bases, Ehr]:
     ehr.serve(f"{HOME}/R4")
     ehr.serve(f"{HOME}/DSTU2", "1.0.2")
     ehr.serve(f"{HOME}/STU3", "3.0.2")
+    ehr.serve(f"{HOME}/api/FHIR/R4")
+    ehr.serve(f"{HOME}/other/DSTU2", "1.0.2")
+    ehr.serve(f"{HOME}/oracle/dstu2/tenant", "1.0.2")
+    ehr.serve(f"{HOME}/oracle/r4/tenant")
     ehr.pages |= {f"{HOME}{path}": page for path, page in pages.items()}
     return Bases(ehr, Discovery(ehr, FakeClock())), ehr  # type: ignore[arg-type]
 
@@ -25,8 +29,11 @@ def bases(**pages: Any) -> tuple[Bases, Ehr]:
 WRONG = [
     ("", "Enter the FHIR base", ""),
     ("not an address", "without ? or #", ""),
-    (f"{HOME}/R4?x=1", "without ? or #", ""),
-    (f"{HOME}/R4#x", "without ? or #", ""),
+    (f"{HOME}/R4?x=1", "page below the base", f"{HOME}/R4"),
+    (f"{HOME}/R4#x", "page below the base", f"{HOME}/R4"),
+    (f"{HOME}/R4/Patient/123?_format=json", "page below the base", f"{HOME}/R4"),
+    (f"{HOME}/R4/Practitioner", "page below the base", f"{HOME}/R4"),
+    (f"{HOME}/r4 ?x", "without ? or #", ""),
     ("https://user:pw@ehr.sierra.example/R4", "without ? or #", ""),
     ("https://" + "x" * 300, "without ? or #", ""),
     ("javascript:alert(1)", "without ? or #", ""),
@@ -40,6 +47,9 @@ WRONG = [
     ("https://10.0.0.8/fhir", "inside a private network", ""),
     ("https://nobody.example/fhir", "does not answer", ""),
     (f"{HOME}/api/FHIR", "answered 404", f"{HOME}/api/FHIR/R4"),
+    # A sibling that does not answer is not offered.
+    (f"{HOME}/other/DSTU2", "DSTU2 base", ""),
+    (f"{HOME}/oracle/dstu2/tenant", "DSTU2 base", f"{HOME}/oracle/r4/tenant"),
 ]
 
 
@@ -91,3 +101,24 @@ def test_one_base_is_connected_once_per_environment(house: House) -> None:
     assert "already connects this base" in admin.post("/config/connections/new", beginning(house.base)).text
     other = beginning(house.base, environment="production")
     assert admin.post("/config/connections/new", other).status == 303
+
+
+@pytest.mark.parametrize(
+    ("address", "environment", "warned"),
+    [
+        ("https://fhir-test.sierra.example/R4", "production", True),
+        ("https://fhir.sierra.example/interconnect-nonprod/R4", "production", True),
+        ("https://fhir-test.sierra.example/R4", "test", False),
+        ("https://fhir-test.sierra.example/R4", "", False),
+        # The letters alone are no word.
+        ("https://latest.sierra.example/R4", "production", False),
+    ],
+)
+def test_a_test_system_chosen_as_production_is_pointed_out(
+    address: str, environment: str, warned: bool
+) -> None:
+    looked, ehr = bases()
+    ehr.serve(address)
+    report = looked.inspect(address, "epic", environment)
+    assert report.usable
+    assert ("test system" in str(report.findings[-1].text)) is warned

@@ -43,10 +43,10 @@ REFUSED: list[tuple[str, Any]] = [
     ("issuers", ["https://ehr.sierra.example/?a=b"]),
     ("issuers", "\n".join(f"https://ehr.sierra.example/{n}" for n in range(5))),
     ("adapter", "shell"),
-    ("writeback_options", "no equals sign"),
-    ("writeback_options", "Name=value"),
-    ("writeback_options", {"a": 1}),
-    ("writeback_options", "\n".join(f"a{n}=b" for n in range(21))),
+    ("adapter", "oracle"),
+    ("writeback_options", "method=GET"),
+    ("writeback_options", ["method"]),
+    ("writeback_options", {f"a{n}": "b" for n in range(21)}),
     ("approver", "marisol@sierra.example"),
     ("approver", PERSON.upper()),
     ("organizers", [PERSON, "nobody"]),
@@ -97,7 +97,6 @@ def test_what_a_form_shows_is_read_back_as_the_same() -> None:
             {
                 "issuers": "https://a.example/DSTU2/\r\nhttps://a.example/R4",
                 "organizers": [PERSON, PERSON],
-                "writeback_options": {"method": "GET", "vendor": "A=B"},
                 "window": "no,yes",
                 "opens_before": "15",
             }
@@ -106,7 +105,7 @@ def test_what_a_form_shows_is_read_back_as_the_same() -> None:
     assert rich.issuers == ("https://a.example/DSTU2", "https://a.example/R4")
     assert rich.organizers == (PERSON,)
     for rule in RULES:
-        if rule.path:
+        if rule.path and rule.shape != "options":
             value = fields.get(rich, rule)
             assert fields.apply(EMPTY, fields.read({rule.name: fields.typed(rule, value)})) == fields.apply(
                 EMPTY, {rule.name: value}
@@ -171,9 +170,9 @@ def test_other_forms_of_the_base_must_be_on_its_own_server(house: House) -> None
     connection = house.begun(admin)
     path = f"/config/connections/{connection}/edit/ehr"
     version = admin.get(path).value("version")
-    page = admin.post(path, {"version": version, "issuers": "https://evil.example/fhir"})
-    assert page.status == 422
-    admin.save(connection, "ehr", {"issuers": house.base.replace("/fhir", "/DSTU2")})
+    for foreign in ("https://evil.example/fhir", "https://[evil"):
+        assert admin.post(path, {"version": version, "issuers": foreign}).status == 422
+    admin.save(connection, "ehr", {"issuers": house.base.replace("/R4", "/DSTU2")})
 
 
 def test_an_object_id_is_lower_case_as_graph_writes_it() -> None:

@@ -13,29 +13,28 @@ from shared.connection import Client
 from shared.keys import SigningKeys
 from tests.config.house import ADMIN, Browser, House
 from tests.config.test_records import ADDRESSES, EPIC, REVISION
-from tests.fakes import MemorySecrets
+from tests.fakes import FakeClock, MemorySecrets
+
+ONE = "an-organization"
 
 
 @pytest.fixture
-def keys(house: House, tmp_path: Path) -> SigningKeys:
-    """The house with real keys, as a deployment has them."""
+def keys(tmp_path: Path, clock: FakeClock) -> SigningKeys:
+    """Keys as a deployment makes them."""
     ensure_keys(tmp_path)
     secrets = MemorySecrets(**{"ehr-signing-keys": (tmp_path / "ehr-signing-keys").read_text()})
-    house.services.keys = SigningKeys(secrets, house.clock)
-    return house.services.keys  # type: ignore[no-any-return]
+    return SigningKeys(secrets, clock, {ONE})
 
 
 @pytest.mark.smart(294, 302, 303)
-def test_the_key_set_is_there_for_everybody_and_says_how_long_it_holds(
-    house: House, keys: SigningKeys
-) -> None:
+def test_the_key_set_is_there_for_everybody_and_says_how_long_it_holds(house: House) -> None:
     connection = house.begun(house.browser(ADMIN))
     page = Browser().get(f"/config/jwks/{connection}")
     assert page.status == 200
     assert page.headers["content-type"] == "application/json"
     kept = page.headers["cache-control"]
     assert 0 < int(kept.rpartition("max-age=")[2]) <= 86_400
-    assert json.loads(page.text) == keys.jwks()
+    assert json.loads(page.text) == house.services.keys.jwks(house.tenant)
 
 
 @pytest.mark.smart(290, 293, 313, 314, 315)
@@ -45,21 +44,21 @@ def test_the_key_set_is_there_for_everybody_and_says_how_long_it_holds(
 def test_each_key_is_described_by_its_bare_numbers(
     keys: SigningKeys, alg: str, kty: str, numbers: set[str]
 ) -> None:
-    (row,) = [row for row in keys.jwks()["keys"] if row["alg"] == alg]
+    (row,) = [row for row in keys.jwks(ONE)["keys"] if row["alg"] == alg]
     assert row["kty"] == kty
-    assert row["kid"] == keys.current(alg).kid
+    assert row["kid"] == keys.current(ONE, alg).kid
     assert numbers <= set(row)
     assert alg == "RS384" or row["crv"] == "P-384"
     assert not set(row) & {"d", "p", "q", "dp", "dq", "qi", "k", "x5c"}
-    token = jwt.encode({"a": 1}, keys.current(alg).private_key, alg)
+    token = jwt.encode({"a": 1}, keys.current(ONE, alg).private_key, alg)
     assert jwt.decode(token, jwt.PyJWK(row), algorithms=[alg]) == {"a": 1}
 
 
 @pytest.mark.smart(295)
 def test_no_private_key_is_shown_by_anything(keys: SigningKeys) -> None:
     for alg in ("RS384", "ES384"):
-        assert "private_key" not in repr(keys.current(alg))
-    assert "PRIVATE" not in json.dumps(keys.jwks())
+        assert "private_key" not in repr(keys.current(ONE, alg))
+    assert "PRIVATE" not in json.dumps(keys.jwks(ONE))
 
 
 @pytest.mark.smart(22, 225, 291, 298, 299)

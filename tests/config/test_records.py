@@ -1,20 +1,29 @@
 """The strings that the analyst copies, byte by byte."""
 
 from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl
 
-from config_function.records import Addresses, records, registration
+import pytest
+
+from config_function.kinds import KINDS
+from config_function.records import Addresses, Record, changed_records, records, registration
+from config_function.wording import WORDING
 from launch_patient.launch import DEVICE_TEST
 from launch_provider.entrance import VIEW
 from shared.connection import (
     Approved,
     Client,
     Connection,
+    EhrKind,
     Policy,
     Revision,
+    Side,
     UserSource,
     VisitSource,
     Writeback,
 )
+from shared.launch.visit import GROUP_MEMBER, GROUP_VALUE
 
 ADDRESSES = Addresses("https://antesala.example", "https://api.antesala.example")
 EPIC = Connection("aabcdefghij234567"[:16], "t", "americas", "test", "epic", "https://ehr.example/R4", "")
@@ -32,16 +41,105 @@ REVISION = Revision(
 )
 
 
+# Words of each EHR that a page for another must not hold.
+FOREIGN: dict[EhrKind, tuple[str, ...]] = {
+    "epic": ("PowerChart", "code Console", "HealtheLife", "Millennium", "Oracle"),
+    "oracle": ("FDI", "MyChart", "Hyperspace", "Epic", "%CSN%", "LAUNCHTYPE"),
+    "fhir": ("FDI", "MyChart", "Hyperspace", "Epic", "%CSN%", "PowerChart", "Millennium", "Oracle"),
+}
+
+
+def of_kind(kind: EhrKind, **changes: Any) -> tuple[Record, ...]:
+    """The records of a connection with group visits, as its kind of EHR begins."""
+    named = {"visit_source": VisitSource("appointment", ""), "user_source": UserSource()}
+    begun: dict[str, Any] = {"group": True, **({} if kind == "epic" else named), **changes}
+    return records(ADDRESSES, Approved(replace(EPIC, kind=kind), replace(REVISION, **begun)))
+
+
 def test_epic_context_strings_are_those_of_the_guide() -> None:
-    by_purpose = {
-        row.purpose: row for row in records(ADDRESSES, Approved(EPIC, replace(REVISION, group=True)))
+    contexts = {row.purpose: row.context for row in of_kind("epic")}
+    assert contexts == {
+        "provider-visit": "sessionId=%CSN%&epicUserId=%EPICUSERID%",
+        "patient-visit": "sessionId=%CSN%&epicUserId=%EPICUSERID%",
+        "provider-group": "sessionId=%CONFERENCEID%&visit=group&epicUserId=%EPICUSERID%",
+        "patient-group": "sessionId=%CONFERENCEID%&visit=group&epicUserId=%EPICUSERID%",
+        "provider-view": "sessionId=%CSN%&epicUserId=%EPICUSERID%",
+        "patient-device-test": "sessionId=%CSN%&epicUserId=%EPICUSERID%",
     }
-    assert by_purpose["provider-visit"].context == "sessionId=%CSN%&epicUserId=%EPICUSERID%"
-    assert by_purpose["provider-group"].context == "sessionId=%CONFERENCEID%&epicUserId=%EPICUSERID%"
-    assert by_purpose["patient-group"].client_id == "pat"
-    assert dict(by_purpose["patient-visit"].mnemonics)["CLIENTID"] == "pat"
-    assert by_purpose["provider-view"].launch_url.endswith(f"?open={VIEW}")
-    assert by_purpose["patient-device-test"].launch_url.endswith(f"?open={DEVICE_TEST}")
+
+
+def test_a_group_visit_is_marked_as_a_launch_looks_for_it() -> None:
+    (context,) = {row.context for row in of_kind("epic") if row.purpose == "patient-group"}
+    assert dict(parse_qsl(context))[GROUP_MEMBER] == GROUP_VALUE
+
+
+def test_the_mnemonics_are_those_of_an_fdi_record() -> None:
+    by_purpose = {row.purpose: row for row in of_kind("epic")}
+    patient = by_purpose["patient-visit"]
+    assert patient.mnemonics == (
+        ("URL", patient.launch_url),
+        ("PROTECTED", "1"),
+        ("CLIENTID", "pat"),
+        ("CONTEXT", patient.context),
+    )
+    assert not any(row.mnemonics for kind in ("oracle", "fhir") for row in of_kind(kind))
+
+
+def test_records_that_open_something_else_say_so_in_their_launch_url() -> None:
+    by_purpose = {row.purpose: row for row in of_kind("epic")}
+    assert by_purpose["provider-view"].launch_url.endswith(f"/launch/provider/{EPIC.id}?open={VIEW}")
+    assert by_purpose["patient-device-test"].launch_url.endswith(
+        f"/launch/patient/{EPIC.id}?open={DEVICE_TEST}"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_record_has_every_part(kind: EhrKind) -> None:
+    rows = of_kind(kind)
+    assert len(rows) == (6 if kind == "epic" else 4)
+    for row in rows:
+        side: Side = "patient" if row.purpose.startswith("patient") else "provider"
+        assert row.client_id == REVISION.client(side).client_id
+        assert row.redirect_uri == f"https://antesala.example/launch/{side}/callback"
+        assert row.launch_url.startswith(f"https://antesala.example/launch/{side}/")
+        assert row.jwks_url == f"https://api.antesala.example/config/jwks/{EPIC.id}"
+        assert row.scopes.startswith("launch openid fhirUser")
+        assert bool(row.context) == (kind == "epic")
+        assert "window" in row.window
+        assert WORDING[kind].attach[row.purpose]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_speaks_of_no_other_ehr(kind: EhrKind) -> None:
+    sheet = registration(ADDRESSES, replace(EPIC, kind=kind), REVISION)
+    text = "\n".join((*WORDING[kind].sentences(), str(of_kind(kind)), str(sheet), KINDS[kind].registry))
+    for word in FOREIGN[kind]:
+        assert word not in text.replace("epicUserId", "").replace("writeback", "")
+
+
+def test_the_apis_are_what_the_scopes_read_and_the_adapter_writes() -> None:
+    provider, patient, backend = registration(ADDRESSES, EPIC, REVISION)
+    assert provider.apis == ("Practitioner.Read (R4)",)
+    assert patient.apis == ()
+    assert backend.apis == ("SetExternalConnectionStatus",)
+    windowed = replace(REVISION, policy=Policy(window=True), writeback=Writeback("fhir"))
+    provider, patient, backend = registration(ADDRESSES, EPIC, windowed)
+    assert set(provider.apis) > set(patient.apis)
+    assert patient.apis == ("Appointment.Read (Appointments) (R4)", "Encounter.Read (Patient Chart) (R4)")
+    assert backend.apis == ()
+
+
+def test_a_newer_revision_names_the_records_that_it_changes() -> None:
+    serving = Approved(EPIC, REVISION)
+    assert changed_records(ADDRESSES, serving, replace(REVISION, number=2, name="Other")) == ()
+    other = replace(REVISION, patient=Client("another"))
+    assert changed_records(ADDRESSES, serving, other) == (
+        "Patient: begin the visit",
+        "Patient: test this device",
+    )
+    grouped = changed_records(ADDRESSES, serving, replace(REVISION, group=True))
+    assert grouped == ("Clinician: begin a group visit", "Patient: begin a group visit")
+    assert changed_records(ADDRESSES, Approved(EPIC, replace(REVISION, group=True)), REVISION) == grouped
 
 
 def test_departments_are_asked_for_only_when_reported_and_only_of_clinicians() -> None:

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from shared.connection import Policy, Revision, Side, VisitKind, VisitSource
-from shared.ehr.scopes import BACKEND_SCOPES
+from shared.connection import Policy, Revision, Side, VisitKind, VisitSource, Writeback
+from shared.ehr.catalogue import SHEETS
+from shared.ehr.scopes import backend_scope
 from shared.smart.authorize import approval_scopes, launch_scopes
 from shared.smart.discovery import SmartConfiguration
 from tests.launch.conftest import revision
@@ -59,7 +60,7 @@ def test_no_scope_is_asked_for_twice_or_in_parts(side: Side) -> None:
 def test_what_is_said_not_to_be_asked_for_is_not() -> None:
     """The reasons of reasons.csv: no refresh, no wildcard, no query, no launch/ scope, no change of data."""
     launches = set().union(*(asked(side, *form) for side in SIDES for form in ((), (V1,), (V2,))))
-    backend = {word for scope in BACKEND_SCOPES.values() for word in scope.split()}
+    backend = {word for name in SHEETS for word in backend_scope(Writeback(name)).split()}
     everything = launches | backend | set(approval_scopes().split())
     assert not everything & {"offline_access", "online_access"}
     assert not any("*" in word or "?" in word or word.startswith(("launch/", "http")) for word in everything)

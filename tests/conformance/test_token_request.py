@@ -15,6 +15,7 @@ import pytest
 from shared.connection import Client
 from tests.launch.conftest import PUBLIC, World, revision
 from tests.launch.ehr import SECRET, TOKEN, Sent, query_of
+from tests.launch.microsoft import TENANT
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CLIENTS = {
@@ -40,7 +41,7 @@ def assertion_of(world: World, sent: Sent) -> tuple[dict[str, Any], dict[str, An
     """Header and claims of the assertion, its signature verified with the published key of its ``kid``."""
     token = sent.form["client_assertion"]
     header = jwt.get_unverified_header(token)
-    published = {row["kid"]: row for row in world.keys.jwks()["keys"]}
+    published = {row["kid"]: row for row in world.keys.jwks(TENANT)["keys"]}
     key = jwt.PyJWK(published[header["kid"]])
     loose = {"verify_exp": False, "verify_iat": False}
     claims = jwt.decode(token, key, algorithms=[header["alg"]], audience=TOKEN, options=loose)  # type: ignore[arg-type]
@@ -93,7 +94,7 @@ def test_the_assertion_is_signed_by_the_published_key_that_it_names(world: World
     sent = launched(world, alg)
     header, _ = assertion_of(world, sent)
     assert (header["alg"], header["typ"]) == (alg, "JWT")
-    assert [row["kid"] for row in world.keys.jwks()["keys"]].count(header["kid"]) == 1
+    assert [row["kid"] for row in world.keys.jwks(TENANT)["keys"]].count(header["kid"]) == 1
     assert sent.form["client_assertion_type"] == ASSERTION_TYPE
 
 

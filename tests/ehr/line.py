@@ -99,7 +99,7 @@ def late() -> Unreachable:
 
 def adapters(far_end: Callable[[Sent], Answer], clock: FakeClock, secrets: MemorySecrets) -> Adapters:
     line = Line(clock, far_end)
-    tokens = Tokens(line, SigningKeys(secrets, clock), secrets, clock, SeededEntropy())
+    tokens = Tokens(line, SigningKeys(secrets, clock, {"t"}), secrets, clock, SeededEntropy())
     return Adapters(line, Discovery(line, clock, frozenset({"localhost"})), tokens, clock)
 
 

@@ -29,7 +29,7 @@ class Hospital:
         self.app: Connector = connector(kind)
         clock = FakeClock(datetime.fromtimestamp(self.app.clock.now, UTC))
         secrets = MemorySecrets(ehr_signing_keys=_signing_keys())
-        self.app.door.keys = SigningKeys(secrets, clock).jwks()["keys"]
+        self.app.door.keys = SigningKeys(secrets, clock, {"t"}).jwks("t")["keys"]
         self.registry: Adapters = adapters(self.answer, clock, secrets)
         self.approved: Approved = self._approved(kind)
 

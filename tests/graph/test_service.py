@@ -4,7 +4,8 @@ from typing import Any, cast
 import pytest
 
 from shared.errors import AnswerRefused, Unreachable
-from shared.graph.people import People
+from shared.graph.licences import TEAMS_PLANS, Licences, ServicePlan
+from shared.graph.people import People, Somebody
 from shared.graph.service import Graph, GraphRefused
 from shared.settings import Settings
 from tests.graph.fakes import ELENA, GRAPH, TENANT, FakeEntra, FakeEntropy, FakeGraph, answer, graph_error
@@ -90,8 +91,42 @@ def test_no_answer_stays_no_answer(graph: Graph, fake: FakeGraph) -> None:
         People(graph).get(TENANT, ELENA)
 
 
+def test_several_people_are_asked_for_fifteen_at_a_time(graph: Graph, fake: FakeGraph) -> None:
+    """More expressions in one filter Graph refuses."""
+    oids = [f"11111111-aaaa-4aaa-8aaa-{number:012d}" for number in range(25)]
+    known = {"id": oids[0], "displayName": "Elena", "userPrincipalName": "e@sierra.example"}
+    fake.answers[USERS] = [answer(200, {"value": [known]}), answer(200, {"value": []})]
+    found = People(graph).several(TENANT, oids)
+    assert found == {oids[0]: Somebody(oids[0], "Elena", "e@sierra.example")}
+    assert [call.query["$filter"].count("'") for call in fake.sent] == [30, 20]
+
+
+def test_an_id_cannot_leave_its_quotes(graph: Graph, fake: FakeGraph) -> None:
+    fake.answers[USERS] = [answer(200, {"value": []})]
+    People(graph).several(TENANT, ["x') or accountEnabled eq true or id in ('y"])
+    assert "x'') or" in fake.sent[0].query["$filter"]
+
+
 def test_a_search_cannot_leave_its_quotes(graph: Graph, fake: FakeGraph) -> None:
     fake.answers[USERS] = [answer(200, {"value": []})]
     People(graph).search(TENANT, "x') or accountEnabled eq true or startswith(mail,'")
     assert fake.sent[0].query["$filter"].count("'") % 2 == 0
     assert "x'') or" in fake.sent[0].query["$filter"]
+
+
+LICENCES = ("GET", f"/v1.0/users/{ELENA}/licenseDetails")
+
+
+def test_every_service_of_every_licence_is_read(graph: Graph, fake: FakeGraph) -> None:
+    plan = {"servicePlanId": "57FF2DA0-773E-42DF-B2AF-FFB7A2317929", "provisioningStatus": "Disabled"}
+    fake.answers[LICENCES] = [
+        answer(200, {"value": [{"servicePlans": [plan, {}]}, {"servicePlans": None}, "x"]})
+    ]
+    found = Licences(graph).service_plans(TENANT, ELENA)
+    assert found == [ServicePlan(next(iter(TEAMS_PLANS)), "Disabled"), ServicePlan("", "")]
+
+
+def test_licences_that_are_no_list_are_refused(graph: Graph, fake: FakeGraph) -> None:
+    fake.answers[LICENCES] = [answer(200, {"value": {}})]
+    with pytest.raises(AnswerRefused):
+        Licences(graph).service_plans(TENANT, ELENA)

@@ -21,6 +21,7 @@ from shared.connection import Approved, Connection, Policy, Revision
 from shared.context import ContextSeal, VisitContext
 from shared.entra import Account, Entra
 from shared.errors import OutsideError, Refusal, StatusRefused
+from shared.graph.licences import TEAMS_PLANS, Licences
 from shared.graph.meetings import OnlineMeetings
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.people import People, Somebody
@@ -250,6 +251,11 @@ def test_a_token_that_graph_no_longer_takes_is_replaced_once(house: House) -> No
     assert people.get(TENANT, ELENA) == Somebody(ELENA, "Dr. Elena Vidal", "elena.vidal@sierra.example")
     assert house.entra.app_token(TENANT) != first
     assert len(house.requests(f"/users/{ELENA}")) == 2
+
+
+def test_several_people_are_read_and_strangers_left_out(house: House) -> None:
+    found = People(house.graph).several(TENANT, [ELENA, "22222222-bbbb-4bbb-8bbb-000000000009"])
+    assert found == {ELENA: Somebody(ELENA, "Dr. Elena Vidal", "elena.vidal@sierra.example")}
 
 
 def sign_in(house: House, oid: str, tenant: str | None = TENANT, **changed: Any) -> Account:
@@ -506,3 +512,8 @@ def test_people_are_found_by_what_they_are_called(house: House) -> None:
     assert people.search(TENANT, "O'Hara or 1 eq 1") == []
     assert people.search(TENANT, "  ") == []
     assert people.get(TENANT, "11111111-aaaa-4aaa-8aaa-00000000ffff") is None
+
+
+def test_a_licence_for_teams_is_found(house: House) -> None:
+    plans = Licences(house.graph).service_plans(TENANT, ELENA)
+    assert [plan.state for plan in plans if plan.id in TEAMS_PLANS] == ["Success"]

@@ -20,11 +20,12 @@ from shared.clock import SystemEntropy
 from shared.connection import Client, Connection, Endpoints, Revision, UserSource, VisitSource
 from shared.context import ContextSeal
 from shared.errors import Refusal
-from shared.keys import SigningKeys
+from shared.keys import SigningKeys, signing_keys_name
 from shared.launch import SmartFlow
 from shared.oidc import KeySets
 from shared.pages import Pages
 from shared.sealing import Pseudonyms, Sealer
+from shared.secrets import SecretMissing
 from shared.smart.discovery import Discovery
 from shared.smart.id_token import IdTokens
 from shared.smart.token import Tokens
@@ -51,8 +52,19 @@ class Clock:
 
 
 class _Secrets:
+    """The one key set: under the only organization's name, and under that of the tests' own."""
+
+    def __init__(self) -> None:
+        self.names = {signing_keys_name(), signing_keys_name(microsoft.TENANT)}
+        self.reads: list[str] = []
+
     def read(self, name: str) -> str:
-        return {"ehr-signing-keys": _signing_keys(), "client-secret": SECRET}[name]
+        self.reads.append(name)
+        if name == "client-secret":
+            return SECRET
+        if name not in self.names:
+            raise SecretMissing(name)
+        return _signing_keys()
 
     def write(self, name: str, value: str) -> None:
         raise AssertionError
@@ -72,9 +84,9 @@ def _signing_keys() -> str:
 
 
 @cache
-def _own_keys() -> SigningKeys:
-    """The same for all: to parse an RSA key takes longer than a launch."""
-    return SigningKeys(_Secrets(), Clock())
+def own_keys() -> SigningKeys:
+    """The same for many worlds: to parse an RSA key takes longer than a launch."""
+    return SigningKeys(_Secrets(), Clock(), {microsoft.TENANT})
 
 
 def connection() -> Connection:
@@ -174,14 +186,20 @@ class Browser:
 class World:
     """Everything together; ``launch`` walks both legs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *neighbours: str, keys: SigningKeys | None = None) -> None:
+        """``neighbours``: further organizations that the operator lists; each then needs keys of its own.
+
+        ``keys``: those of the app, where nothing depends on when they are read.
+        """
+        self.tenants = {microsoft.TENANT, *neighbours}
+        self.secrets = _Secrets()
         self.clock = Clock()
         self.entropy = SystemEntropy()
         self.stores = Stores()
         self.entra, self.people, self.rooms = microsoft.Entra(), microsoft.People(), microsoft.Rooms()
         self.entra.account = microsoft.account()
-        self.keys = _own_keys()
-        self.ehr = Ehr(self.clock, self.keys.jwks())
+        self.keys = keys or SigningKeys(self.secrets, self.clock, self.tenants)
+        self.ehr = Ehr(self.clock, self.keys.jwks(microsoft.TENANT))
         self.browser = Browser()
         self.services = self._services(self.keys)
         self.provider = ProviderDoor(cast("Any", self.services))
@@ -199,14 +217,14 @@ class World:
             sealer=sealer,
             stores=cast("Any", self.stores),
             discovery=discovery,
-            tokens=Tokens(outbound, keys, _Secrets(), clock, self.entropy),
+            tokens=Tokens(outbound, keys, self.secrets, clock, self.entropy),
             id_tokens=IdTokens(keysets, outbound, clock),
             pages=pages,
             clock=clock,
             entropy=self.entropy,
         )
         return SimpleNamespace(
-            settings=SimpleNamespace(public_url=PUBLIC),
+            settings=SimpleNamespace(public_url=PUBLIC, tenants=self.tenants),
             clock=clock,
             entropy=self.entropy,
             sealer=sealer,
@@ -280,4 +298,4 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    return World()
+    return World(keys=own_keys())

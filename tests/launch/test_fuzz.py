@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.launch.conftest import BY_APPOINTMENT, CONNECTION, PUBLIC, World, revision
+from tests.launch.conftest import BY_APPOINTMENT, CONNECTION, PUBLIC, World, own_keys, revision
 from tests.launch.ehr import BASE, ISSUER, query_of
 from tests.launch.front import Answered, Route, ask, keep, routes, wired
 
@@ -154,7 +154,7 @@ def test_any_request_is_answered(
 ) -> None:
     values = {"connection": connection, "handle": query.get("handle", "h")}
     sent = form if route.method == "POST" else None
-    world = World()
+    world = World(keys=own_keys())
     with wired(world):
         is_no_surprise(ask(route, query, values=values, form=sent, cookies=cookies, headers=headers))
 
@@ -171,7 +171,7 @@ def test_any_answer_to_a_launch_is_answered(
     side: str, query: dict[str, str], tossed: dict[str, str], keeps: tuple[str, ...], foreign: str
 ) -> None:
     """A launch that really began, and a way back in which anything is changed or added; then the real one."""
-    world, cookies = World(), dict(tossed)
+    world, cookies = World(keys=own_keys()), dict(tossed)
     with wired(world):
         begun = ask(_leg(side, 1), {"iss": BASE, "launch": "l"}, values={"connection": CONNECTION})
         keep(cookies, begun)
@@ -201,7 +201,7 @@ def test_any_answer_to_a_launch_is_answered(
 def test_anything_the_ehr_says_is_answered(
     side: str, by_appointment: bool, members: dict[str, Any], claims: dict[str, Any], resource: dict[str, Any]
 ) -> None:
-    world = World()
+    world = World(keys=own_keys())
     if by_appointment:
         world.use(revision(**BY_APPOINTMENT))
     world.ehr.failures.token_members, world.ehr.failures.claims = members, claims
@@ -232,7 +232,7 @@ def test_anything_the_ehr_says_is_answered(
 def test_anything_that_discovery_says_is_answered(
     document: dict[str, Any], body: bytes | None, status: int, metadata: bytes | dict[str, Any] | None
 ) -> None:
-    world = World()
+    world = World(keys=own_keys())
     failures = world.ehr.failures
     failures.smart, failures.discovery_body, failures.smart_status = document, body, status
     failures.metadata = metadata
@@ -243,7 +243,7 @@ def test_anything_that_discovery_says_is_answered(
 
 
 def test_the_fuzz_can_see_a_surprise() -> None:
-    world = World()
+    world = World(keys=own_keys())
     world.services.flow.begin = lambda *_, **__: json.loads("[")
     with wired(world):
         answered = ask(_leg("patient", 1), {"iss": BASE, "launch": "l"}, values={"connection": CONNECTION})

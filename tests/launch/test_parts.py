@@ -39,8 +39,8 @@ def _ask(world: World, client: Client, step: str) -> dict[str, Any]:
 
     def ask() -> TokenAnswer:
         if step == "backend":
-            return tokens.backend(CONFIG, client, "system/Appointment.r")
-        return tokens.exchange_code(CONFIG, client, "c", "v" * 43, "https://antesala.example/cb")
+            return tokens.backend(CONFIG, client, "system/Appointment.r", tenant="t")
+        return tokens.exchange_code(CONFIG, client, "c", "v" * 43, "https://antesala.example/cb", tenant="t")
 
     with pytest.raises(StatusRefused) as refused:
         ask()
@@ -73,7 +73,7 @@ def test_a_backend_token_names_its_scope(world: World) -> None:
 def test_a_public_client_has_no_backend(world: World) -> None:
     tokens = Tokens(cast("Any", world.ehr), cast("Any", None), _Secret(), world.clock, world.entropy)
     with pytest.raises(AnswerRefused):
-        tokens.backend(CONFIG, Client("p", "none"), "system/Appointment.r")
+        tokens.backend(CONFIG, Client("p", "none"), "system/Appointment.r", tenant="t")
 
 
 def test_context_members_are_text_or_numbers() -> None:

@@ -20,6 +20,7 @@ from sandbox.microsoft365.cast import (
     CLIENT_ID,
     FOREIGN,
     MARISOL,
+    OUTSIDE_ADMIN,
     OUTSIDER,
     SIERRA,
     TOMAS,
@@ -126,7 +127,7 @@ def test_who_holds_no_role_should_carry_no_roles_claim(cloud: Cloud) -> None:
 
 def test_wids_should_be_there_when_the_manifest_asks_for_them(cloud: Cloud) -> None:
     cloud.failures.emit_wids = True
-    assert len(sign_in(cloud, MARISOL.oid)["id_token_claims"]["wids"]) == 2
+    assert len(sign_in(cloud, MARISOL.oid)["id_token_claims"]["wids"]) == 3
 
 
 def test_a_person_of_another_tenant_should_not_get_into_this_one(cloud: Cloud) -> None:
@@ -493,24 +494,85 @@ def test_the_sign_in_page_should_refuse_the_tls_port(cloud: Cloud) -> None:
     assert cloud.session.get(f"{cloud.tls}/{SIERRA}/oauth2/v2.0/authorize").status_code == 403
 
 
-def test_admin_consent_should_return_the_tenant_or_the_refusal(cloud: Cloud) -> None:
-    params = {
+def consent_params(cloud: Cloud, **changes: str) -> dict[str, str]:
+    return {
         "client_id": CLIENT_ID,
         "redirect_uri": cloud.redirect_uri,
         "state": "s1",
-        "scope": "x/.default",
+        "scope": f"{cloud.tls}/graph/.default",
+        **changes,
     }
-    url = f"{cloud.tls}/{SIERRA}/v2.0/adminconsent"
-    page = cloud.session.get(url, params=params)
+
+
+def consent(cloud: Cloud, data: dict[str, str], tenant: str = "organizations", **changes: str) -> Any:
+    url = f"{cloud.pages}/{tenant}/v2.0/adminconsent"
+    return cloud.session.post(
+        url, params=consent_params(cloud, **changes), data=data, allow_redirects=False, timeout=10
+    )
+
+
+def test_admin_consent_should_return_the_tenant_of_the_administrator(cloud: Cloud) -> None:
+    url = f"{cloud.tls}/organizations/v2.0/adminconsent"
+    page = cloud.session.get(url, params=consent_params(cloud))
     assert page.url.startswith(cloud.pages)
-    assert "OnlineMeetings.ReadWrite.All" in page.text
+    assert "Pick an account" in page.text
+    shown = cloud.session.post(page.url, data={"account": MARISOL.oid})
+    assert "OnlineMeetings.ReadWrite.All" in shown.text
     granted = cloud.session.post(page.url, data={"accept": "1"}, allow_redirects=False)
-    assert params_of(granted.headers["Location"]) == {
-        "admin_consent": "True",
-        "tenant": SIERRA,
-        "state": "s1",
-    }
-    refused = cloud.session.post(page.url, data={"cancel": "1"}, allow_redirects=False)
-    assert params_of(refused.headers["Location"])["error"] == "access_denied"
-    foreign = cloud.session.get(url, params={**params, "redirect_uri": "https://evil.example/"})
-    assert foreign.status_code == 400
+    answer = params_of(granted.headers["Location"])
+    assert f"{cloud.tls}/graph/OnlineMeetings.ReadWrite.All" in answer.pop("scope").split()
+    assert answer == {"admin_consent": "True", "tenant": SIERRA, "state": "s1"}
+
+
+def test_declined_consent_should_say_so_with_the_state(cloud: Cloud) -> None:
+    answer = params_of(consent(cloud, {"cancel": "1"}).headers["Location"])
+    assert answer.pop("error_description").startswith("AADSTS65004")
+    assert answer == {"admin_consent": "True", "error": "consent_required", "state": "s1"}
+
+
+@pytest.mark.parametrize(("who", "tenant"), [(TOMAS, "organizations"), (OUTSIDER, "organizations")])
+def test_only_an_administrator_should_consent(cloud: Cloud, who: Any, tenant: str) -> None:
+    shown = consent(cloud, {"account": who.oid, "accept": "1"}, tenant)
+    assert shown.status_code == 200
+    assert "Need admin approval" in shown.text
+    answer = params_of(consent(cloud, {"return": "1"}).headers["Location"])
+    assert (answer["error"], "tenant" in answer) == ("access_denied", False)
+    assert "Pick an account" in consent(cloud, {"another": "1"}).text
+
+
+def test_an_administrator_should_consent_for_the_own_tenant_only(cloud: Cloud) -> None:
+    shown = consent(cloud, {"account": MARISOL.oid, "accept": "1"}, FOREIGN)
+    assert (shown.status_code, "AADSTS50020" in shown.text) == (400, True)
+    cloud.failures.outsider_is_guest = True
+    guest = consent(cloud, {"account": OUTSIDE_ADMIN.oid, "accept": "1"}, SIERRA)
+    assert "Need admin approval" in guest.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"redirect_uri": "https://evil.example/"}, "AADSTS50011"),
+        ({"client_id": "0d2b6c84-91ef-4a37-b5d8-7c3e1f60a9b2"}, "AADSTS700016"),
+        ({"scope": ""}, "AADSTS70011"),
+        ({"scope": "https://elsewhere.example/.default"}, "AADSTS70011"),
+        ({"tenant": "common"}, "AADSTS900561"),
+    ],
+    ids=str,
+)
+def test_a_faulty_consent_request_should_never_be_answered_at_its_address(
+    cloud: Cloud, changes: dict[str, str], code: str
+) -> None:
+    tenant = changes.pop("tenant", "organizations")
+    for data in ({"account": MARISOL.oid, "accept": "1"}, {"cancel": "1"}):
+        answer = consent(cloud, data, tenant, **changes)
+        assert (answer.status_code, code in answer.text) == (400, True)
+
+
+def test_the_app_should_get_tokens_of_its_own_only_where_it_was_let_in(folder: Path) -> None:
+    with running(folder) as cloud:
+        scope = [f"{cloud.tls}/graph/.default"]
+        refused = cloud.msal(FOREIGN).acquire_token_for_client(scope)
+        assert (refused["error"], refused["error_codes"]) == ("unauthorized_client", [700016])
+        assert consent(cloud, {"account": OUTSIDE_ADMIN.oid, "accept": "1"}).status_code == 302
+        granted = cloud.msal(FOREIGN).acquire_token_for_client(scope)
+        assert decoded(granted["access_token"])["tid"] == FOREIGN

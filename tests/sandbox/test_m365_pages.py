@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from sandbox.microsoft365.cast import LINDQVIST, MARISOL, VIDAL
+from sandbox.microsoft365.cast import LINDQVIST, MARISOL, TOMAS, VIDAL
 from sandbox.serving import serve
 from tests.sandbox.m365 import Cloud, running
 
@@ -166,8 +166,14 @@ def test_every_dead_end_should_say_so(cloud: Cloud, someone: BrowserContext) -> 
     picture(page, "problem")
     params = (
         f"client_id={cloud.world.registration.client_id}&redirect_uri={quote(cloud.redirect_uri)}&state=1"
+        f"&scope={quote(cloud.world.graph + '/.default')}"
     )
     page.goto(f"{cloud.pages}/organizations/v2.0/adminconsent?{params}")
+    page.get_by_role("button", name=TOMAS.name).click()
+    expect(page.get_by_role("heading", name="Need admin approval")).to_be_visible()
+    picture(page, "approval-needed")
+    page.get_by_role("button", name="Use another account").click()
+    page.get_by_role("button", name=MARISOL.name).click()
     expect(page.get_by_role("button", name="Accept")).to_be_visible()
     picture(page, "consent")
     page.goto(f"{cloud.pages}/")

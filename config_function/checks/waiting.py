@@ -1,0 +1,139 @@
+"""What waits in the region's queues, and what lies beside them because the EHR could not be told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from config_function.access import View
+from config_function.checks.verdict import Outcome, Trial, Verdict, remedy_for, said
+from shared.clock import Clock, parse_timestamp
+from shared.errors import AntesalaError
+from shared.store import Stores
+from shared.store.dead_letters import DeadLetter
+from shared.store.region import RegionStore
+from shared.texts import Text, Together
+
+PARKED = "writeback-parked"
+# What a poisoned message belongs to when not even its seal opens.
+NOBODYS = "unknown"
+FRESH = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One queue, and for how many seconds its oldest message may have waited."""
+
+    queue: str
+    name: str
+    slow: float
+    stuck: float
+
+
+# A call event waits for nothing. What an EHR did not take in passing comes again after up to a quarter of an
+# hour, and is then as old as that.
+LINES = (
+    Line("attendance", "Call events", 60, 600),
+    Line("writeback", "Write-backs", 1_200, 3_600),
+)
+
+# Why a message was parked (writeback_function.deliver), and what to do about it.
+REASONS: Mapping[str, tuple[Text, Text]] = {
+    "gave-up": (
+        Text("the EHR did not answer for a whole day"),
+        Text("Find out with the EHR team whether its service is up and open to us."),
+    ),
+    "StatusRefused": (
+        Text("the EHR refused it"),
+        Text("Look up the status in the EHR's own log; compare write-back settings and scopes."),
+    ),
+    "AnswerRefused": (
+        Text("the EHR answered something unexpected"),
+        Text("Compare the write-back settings with what the EHR expects."),
+    ),
+    "AddressRefused": (
+        Text("the EHR's address points inside"),
+        Text("Check the FHIR base and the write-back settings of this connection."),
+    ),
+    "adapter-missing": (
+        Text("no write-back is set up for it"),
+        Text("Choose in the settings how the EHR is told, and approve the connection."),
+    ),
+    "visit-gone": (
+        Text("the visit is no longer known"),
+        Text("Nothing can be told any more; see in the log why it waited for so long."),
+    ),
+    "poison": (
+        Text("it could not be handled"),
+        Text("Ask the operator of this app: the log has an error for each try."),
+    ),
+}
+UNFORESEEN = (Text("it could not be told"), Text("Ask the operator of this app."))
+OPERATOR = Text("Ask the operator of this app: its queue functions are behind, or do not run.")
+STORAGE = Text("Ask the operator of this app: its storage does not do what it should.")
+
+
+class WaitingProbes:
+    """What is looked up in our own storage."""
+
+    def __init__(self, stores: Stores, clock: Clock) -> None:
+        self._stores = stores
+        self._clock = clock
+
+    def queues(self, view: View, _: str) -> Verdict:
+        """How old the oldest message of each queue is, and how much is parked; for the whole region."""
+        trial = Trial("queue-age", Text("Looked into the queues of this connection's region"))
+        store = self._stores.of(view.connection.id)
+        try:
+            aged = [self._aged(line, store.queue(line.queue).oldest()) for line in LINES]
+            parked = _parked(store)
+        except AntesalaError as error:
+            return trial.failed(said(error), remedy_for(error, STORAGE))
+        outcomes = {outcome for outcome, _ in (*aged, parked)}
+        found = Together(*(text for _, text in (*aged, parked)))
+        worst: Outcome = "failed" if "failed" in outcomes else "warning" if "warning" in outcomes else "ok"
+        return trial.ends(worst, found, None if worst == "ok" else OPERATOR)
+
+    def dead_letters(self, view: View, _: str) -> Verdict:
+        """What of this connection was parked; the newest says why."""
+        trial = Trial("dead-letters", Text("Looked for messages that were parked"))
+        connection = view.connection.id
+        try:
+            letters = self._stores.of(connection).dead_letters.of_connection(connection)
+        except AntesalaError as error:
+            return trial.failed(said(error), remedy_for(error, STORAGE))
+        if not letters:
+            return trial.ok(Text("There are none."))
+        newest = max(letters, key=lambda letter: letter.at)
+        fresh = self._clock.now() - parse_timestamp(newest.at) < FRESH
+        why, remedy = REASONS.get(newest.reason, UNFORESEEN)
+        found = Together(Text("Parked messages: %(number)s.", number=len(letters)), _newest(newest, why))
+        return trial.ends("failed" if fresh else "warning", found, remedy)
+
+    def _aged(self, line: Line, oldest: datetime | None) -> tuple[Outcome, Text]:
+        name = Text(line.name)
+        if oldest is None:
+            return "ok", Text("%(queue)s: nothing waits.", queue=name)
+        age = max(0.0, (self._clock.now() - oldest).total_seconds())
+        outcome: Outcome = "failed" if age > line.stuck else "warning" if age > line.slow else "ok"
+        if age < 120:
+            return outcome, Text("%(queue)s: the oldest is %(age)s seconds old.", queue=name, age=round(age))
+        return outcome, Text("%(queue)s: the oldest is %(age)s minutes old.", queue=name, age=int(age // 60))
+
+
+def _parked(store: RegionStore) -> tuple[Outcome, Text]:
+    """What is parked is told by each connection's dead letters; what is nobody's would be told by none."""
+    number = store.queue(PARKED).length()
+    if store.dead_letters.of_connection(NOBODYS, limit=1):
+        return "warning", Text(
+            "Parked in this region: %(number)s, some of which belong to no known connection.", number=number
+        )
+    return "ok", Text("Parked in this region: %(number)s.", number=number)
+
+
+def _newest(letter: DeadLetter, why: Text) -> Text:
+    moment = f"{letter.at[:16].replace('T', ' ')} UTC"
+    if letter.status:
+        return Text(
+            "The newest, of %(moment)s: %(why)s (%(status)s).", moment=moment, why=why, status=letter.status
+        )
+    return Text("The newest, of %(moment)s: %(why)s.", moment=moment, why=why)

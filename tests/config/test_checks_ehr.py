@@ -1,0 +1,151 @@
+"""Verdicts on the EHR's side, and on the clocks."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from shared.errors import AntesalaError, StatusRefused, Unreachable
+from tests.config.checking import drafted, host_of, outcome, verdict
+from tests.config.house import ADMIN, Browser, House, forget_rooms
+
+SKEW = "clock-skew"
+
+
+@pytest.fixture
+def admin(house: House) -> Browser:
+    return house.browser(ADMIN)
+
+
+def fails_with(house: House, error: AntesalaError) -> None:
+    """No token is given any more."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    house.services.tokens = SimpleNamespace(backend=refuse)
+    forget_rooms()
+
+
+def test_endpoints_that_moved_are_noticed(house: House, admin: Browser) -> None:
+    connection = house.in_service(admin)
+    house.ehr.serve(house.base, host="https://evil.example/oauth2")
+    found = verdict(admin, connection, "discovery")
+    assert (found["verdict"], found["found"]) == ("failed", "It names other hosts than were approved.")
+    assert "approve it again" in found["remedy"]
+
+
+def test_a_base_that_falls_silent_or_says_nonsense_is_noticed(house: House, admin: Browser) -> None:
+    connection = house.in_service(admin)
+    house.ehr.pages[f"{house.base}/.well-known/smart-configuration"] = b"<html>"
+    found = verdict(admin, connection, "discovery")
+    assert (found["verdict"], found["found"]) == ("failed", "The answer was not of the expected form.")
+    assert "EHR team" in found["remedy"]
+    house.ehr.pages.clear()
+    found = verdict(admin, connection, "discovery")
+    assert (found["verdict"], found["found"]) == ("failed", "There was no answer.")
+    assert "Wait a minute" in found["remedy"]
+
+
+def test_the_newest_revision_is_tried_before_anything_is_pinned(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    house.ehr.serve(house.base, host="https://login.sierra.example/oauth2")
+    assert outcome(admin, connection, "discovery") == ("ok", "Sign-in at login.sierra.example.")
+
+
+def test_a_token_is_not_asked_of_an_endpoint_that_moved(house: House, admin: Browser) -> None:
+    connection = house.in_service(admin)
+    house.ehr.serve(house.base, host="https://evil.example/oauth2")
+    # Looks anew, so that what the next probe works with is the moved one.
+    verdict(admin, connection, "discovery")
+    fails_with(house, AssertionError())  # type: ignore[arg-type]
+    found = verdict(admin, connection, "backend-token")
+    assert (found["verdict"], found["found"]) == ("failed", "It names other hosts than were approved.")
+    assert "approve it again" in found["remedy"]
+
+
+def test_a_refused_backend_client_is_explained(house: House, admin: Browser) -> None:
+    connection = house.in_service(admin)
+    fails_with(house, StatusRefused(401, "invalid_client"))
+    found = verdict(admin, connection, "backend-token")
+    assert (found["verdict"], found["found"]) == ("failed", "The answer was 401 (invalid_client).")
+    assert "registration sheet" in found["remedy"]
+
+
+@pytest.mark.parametrize("error", [StatusRefused(503), Unreachable("ehr")], ids=["503", "silent"])
+def test_a_token_endpoint_that_is_down_is_worth_another_try(
+    house: House, admin: Browser, error: AntesalaError
+) -> None:
+    connection = house.in_service(admin)
+    fails_with(house, error)
+    found = verdict(admin, connection, "backend-token")
+    assert found["verdict"] == "failed"
+    assert "Wait a minute" in found["remedy"]
+
+
+def test_no_token_is_asked_for_where_none_is_needed(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin, adapter="none")
+    assert outcome(admin, connection, "backend-token") == ("skipped", "Write-back is switched off.")
+
+
+def test_no_token_is_asked_for_before_there_is_a_client(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin, backend_client_id="")
+    found = verdict(admin, connection, "backend-token")
+    assert (found["verdict"], found["found"]) == ("skipped", "There is no client ID yet.")
+    assert "Register the backend client" in found["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected", "words"),
+    [
+        (0, "ok", "the same time"),
+        (59, "ok", "59 seconds behind"),
+        (-59, "ok", "59 seconds ahead"),
+        (60, "warning", "60 seconds behind"),
+        (-60, "warning", "60 seconds ahead"),
+        (299, "warning", "299 seconds behind"),
+        (300, "failed", "300 seconds behind"),
+        (-300, "failed", "300 seconds ahead"),
+        (None, "warning", "no time was given"),
+    ],
+)
+@pytest.mark.parametrize("side", ["EHR", "Microsoft 365"])
+def test_a_clock_that_is_off_is_noticed_on_either_side(
+    house: House, admin: Browser, side: str, seconds: int | None, expected: str, words: str
+) -> None:
+    connection = drafted(house, admin)
+    house.serve_outside()
+    host = host_of(house.base if side == "EHR" else house.settings.login_url)
+    house.ehr.ahead[host] = seconds
+    found = verdict(admin, connection, SKEW)
+    assert found["verdict"] == expected
+    assert f"{side}: " in found["found"]
+    assert words in found["found"]
+    assert bool(found["remedy"]) is (expected != "ok")
+
+
+def test_the_worse_of_two_clocks_decides(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    house.serve_outside()
+    house.ehr.ahead[host_of(house.base)] = 400
+    house.ehr.ahead[host_of(house.settings.login_url)] = 70
+    assert outcome(admin, connection, SKEW)[0] == "failed"
+
+
+def test_a_cached_answer_is_as_old_as_it_says(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    house.serve_outside()
+    house.ehr.ahead[host_of(house.base)] = house.ehr.ahead[host_of(house.settings.login_url)] = -500
+    house.ehr.headers["age"] = "500"
+    assert outcome(admin, connection, SKEW)[0] == "ok"
+    house.ehr.headers["age"] = "long"
+    assert outcome(admin, connection, SKEW)[0] == "warning"
+
+
+def test_the_time_is_asked_of_the_approved_hosts_alone(house: House, admin: Browser) -> None:
+    connection = house.in_service(admin)
+    house.serve_outside()
+    house.ehr.serve(house.base, host="https://evil.example/oauth2")
+    verdict(admin, connection, "discovery")
+    result, found = outcome(admin, connection, SKEW)
+    assert (result, "EHR: no time was given" in found) == ("warning", True)
+    assert not [url for url in house.ehr.asked if "evil.example" in url]

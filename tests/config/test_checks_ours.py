@@ -1,0 +1,194 @@
+"""Verdicts on our own side: whether others reach us, and what waits."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config_function.checks.waiting import REASONS
+from shared.outbound import Answer
+from shared.store.faults import StorageRefused, StorageUnavailable
+from shared.store.region import RegionStore
+from tests.config.checking import AMERICAS, drafted, empty_region, outcome, own_address, verdict
+from tests.config.house import ADMIN, Browser, House
+from tests.fakes import FakeClock
+
+TEXT = {"content-type": "text/plain"}
+
+
+@pytest.fixture
+def admin(house: House) -> Browser:
+    return house.browser(ADMIN)
+
+
+@pytest.fixture
+def store(house: House) -> RegionStore:
+    empty_region(house.stores)
+    return house.stores.region(AMERICAS)
+
+
+def test_keys_that_the_ehr_cannot_fetch_are_noticed(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    found = verdict(admin, connection, "jwks")
+    assert (found["verdict"], found["found"]) == ("failed", "There was no answer.")
+    assert "no sign-in, no firewall" in found["remedy"]
+    pages: tuple[Any, ...] = (["no object"], {"keys": []}, b"<html>")
+    for page in pages:
+        house.ehr.pages[own_address(house, f"/config/jwks/{connection}")] = page
+        assert verdict(admin, connection, "jwks")["verdict"] == "failed", page
+
+
+@pytest.mark.parametrize("probe", ["jwks", "webhook"])
+def test_a_name_that_leads_inside_for_us_proves_nothing(house: House, admin: Browser, probe: str) -> None:
+    connection = drafted(house, admin)
+    house.ehr.inside.add("unset.invalid")
+    found = verdict(admin, connection, probe)
+    assert found["verdict"] == "warning"
+    assert "leads inside" in found["found"]
+
+
+def test_webhooks_that_nobody_reaches_are_noticed(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    found = verdict(admin, connection, "webhook")
+    assert (found["verdict"], found["found"]) == ("failed", "There was no answer.")
+    assert "Microsoft 365" in found["remedy"]
+
+
+@pytest.mark.parametrize("hook", ["notifications", "lifecycle"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda token: Answer(200, {"content-type": "text/html"}, token.encode()),
+        lambda token: Answer(202, TEXT, token.encode()),
+        lambda token: Answer(200, TEXT, token.replace(" ", "+").encode()),
+        lambda token: Answer(302, {**TEXT, "location": "https://login.example/"}, b""),
+    ],
+    ids=["another type", "another status", "not decoded", "a sign-in before it"],
+)
+def test_a_webhook_that_does_not_give_the_token_back_is_noticed(
+    house: House, admin: Browser, hook: str, answer: Callable[[str], Answer]
+) -> None:
+    connection = drafted(house, admin)
+    house.serve_outside()
+    house.ehr.pages[own_address(house, f"/attendance/{hook}")] = answer
+    result, found = outcome(admin, connection, "webhook")
+    assert (result, f"/attendance/{hook} answered" in found) == ("failed", True)
+
+
+def test_a_slow_webhook_is_a_warning(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    house.serve_outside()
+
+    def slow(token: str) -> Answer:
+        house.clock.advance(7)
+        return Answer(200, TEXT, token.encode())
+
+    house.ehr.pages[own_address(house, "/attendance/notifications")] = slow
+    found = verdict(admin, connection, "webhook")
+    assert found["verdict"] == "warning"
+    assert "always ready" in found["remedy"]
+
+
+def test_empty_queues_are_well(house: House, admin: Browser, store: RegionStore) -> None:
+    result, found = outcome(admin, drafted(house, admin), "queue-age")
+    assert result == "ok"
+    assert found == "Call events: nothing waits. Write-backs: nothing waits. Parked in this region: 0."
+
+
+@pytest.mark.parametrize(
+    ("queue", "age", "expected", "words"),
+    [
+        ("attendance", 30, "ok", "Call events: the oldest is"),
+        ("attendance", 90, "warning", "Call events: the oldest is"),
+        ("attendance", 630, "failed", "Call events: the oldest is 10 minutes old"),
+        ("writeback", 1_170, "ok", "Write-backs: the oldest is 19 minutes old"),
+        ("writeback", 1_230, "warning", "Write-backs: the oldest is 20 minutes old"),
+        ("writeback", 3_630, "failed", "Write-backs: the oldest is 60 minutes old"),
+    ],
+)
+def test_what_waits_too_long_is_noticed(
+    house: House, clock: FakeClock, store: RegionStore, queue: str, age: int, expected: str, words: str
+) -> None:
+    store.queue(queue).send("anything")
+    # The emulator dates messages by the machine's clock.
+    clock.advance((datetime.now(UTC) - clock.now()).total_seconds() + age)
+    admin = house.browser(ADMIN)
+    found = verdict(admin, drafted(house, admin), "queue-age")
+    empty_region(house.stores)
+    assert (found["verdict"], words in found["found"]) == (expected, True), found
+    assert bool(found["remedy"]) is (expected != "ok")
+
+
+def test_what_is_parked_is_counted_and_nobodys_is_a_warning(
+    house: House, admin: Browser, store: RegionStore
+) -> None:
+    connection = drafted(house, admin)
+    store.queue("writeback-parked").send("anything")
+    assert outcome(admin, connection, "queue-age")[1].endswith("Parked in this region: 1.")
+    store.dead_letters.add("unknown", "m1", queue="attendance", reason="poison")
+    found = verdict(admin, connection, "queue-age")
+    empty_region(house.stores)
+    assert found["verdict"] == "warning"
+    assert "no known connection" in found["found"]
+    assert "operator" in found["remedy"]
+
+
+@pytest.mark.parametrize("reason", [*REASONS, "a-reason-of-tomorrow"])
+def test_dead_letters_are_counted_and_the_newest_says_why(
+    house: House, admin: Browser, store: RegionStore, reason: str
+) -> None:
+    connection = drafted(house, admin)
+    store.dead_letters.add(connection, "z-first", queue="writeback", reason="gave-up")
+    house.clock.advance(60)
+    store.dead_letters.add(connection, "a-last", queue="writeback", reason=reason, status=422)
+    found = verdict(admin, connection, "dead-letters")
+    assert found["verdict"] == "failed"
+    assert found["found"].startswith("Parked messages: 2. The newest, of 2026-03-02 14:01 UTC: ")
+    assert found["found"].endswith(" (422).")
+    assert str(REASONS[reason][0] if reason in REASONS else "it could not be told") in found["found"]
+    assert found["remedy"]
+
+
+def test_old_dead_letters_are_a_warning_and_others_are_not_ours(
+    house: House, clock: FakeClock, store: RegionStore
+) -> None:
+    first = house.browser(ADMIN)
+    connection = drafted(house, first)
+    store.dead_letters.add(connection, "one", queue="writeback", reason="gave-up")
+    store.dead_letters.add("a-another", "two", queue="writeback", reason="gave-up")
+    clock.advance(24 * 3_600 + 1)
+    later = house.browser(ADMIN)
+    result, found = outcome(later, connection, "dead-letters")
+    assert (result, found.startswith("Parked messages: 1.")) == ("warning", True)
+    assert not found.endswith("(0).")
+
+
+def test_the_reasons_are_those_that_messages_are_parked_for() -> None:
+    code = (Path(__file__).parents[2] / "writeback_function" / "deliver.py").read_text("utf-8")
+    written = set(re.findall(r'"(visit-gone|adapter-missing|gave-up|poison)"', code))
+    assert written <= set(REASONS)
+    assert written == {"visit-gone", "adapter-missing", "gave-up", "poison"}
+
+
+@pytest.mark.parametrize("probe", ["queue-age", "dead-letters"])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(StorageUnavailable("queue"), "Wait a minute"), (StorageRefused("queue"), "operator")],
+    ids=["down", "refuses"],
+)
+def test_storage_that_fails_is_a_verdict(
+    house: House, admin: Browser, monkeypatch: pytest.MonkeyPatch, probe: str, error: Any, words: str
+) -> None:
+    connection = drafted(house, admin)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("shared.store.queues.Queue.oldest", fail)
+    monkeypatch.setattr("shared.store.dead_letters.DeadLetters.of_connection", fail)
+    found = verdict(admin, connection, probe)
+    assert found["verdict"] == "failed"
+    assert words in found["remedy"]
