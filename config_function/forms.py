@@ -7,7 +7,10 @@ from typing import Any
 from config_function import fields
 from config_function.field_rules import OPTION_RULES, RULES, Rule, Step
 from shared.connection import Revision
-from shared.texts import Sentence
+from shared.texts import Sentence, Text
+
+# What the saved value of an emptied field looks like.
+EMPTY = Text("(empty)")
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Field:
     rule: Rule
     value: str
     fault: Sentence = ""
-    meanwhile: str = ""
+    meanwhile: Sentence = ""
 
     @property
     def chosen(self) -> list[str]:
@@ -137,7 +140,7 @@ def _field(
         return Field(rule, "", faults.get(rule.name, ""))
     value = _ticked(rule, typed[rule.name]) if rule.name in typed else saved
     differs = compare and value.replace("\r\n", "\n").strip() != saved
-    meanwhile = shown(rule, fields.get(revision, rule)) or "(empty)" if differs else ""
+    meanwhile: Sentence = (shown(rule, fields.get(revision, rule)) or EMPTY) if differs else ""
     return Field(rule, value, faults.get(rule.name, ""), meanwhile)
 
 

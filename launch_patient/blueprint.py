@@ -36,8 +36,22 @@ def patient_callback(req: func.HttpRequest) -> func.HttpResponse:
     return edge.page(req, _door().callback, audience="patient", services=services())
 
 
+@bp.function_name("patient_wait")
+@bp.route("launch/patient/{connection}/wait/{handle}", methods=["GET"])
+def patient_wait(req: func.HttpRequest) -> func.HttpResponse:
+    """The page of a visit whose door is not open yet."""
+    return edge.page(req, _door().waiting, audience="patient", services=services())
+
+
 @bp.function_name("patient_device_test")
 @bp.route("launch/patient/{connection}/device-test", methods=["GET"])
 def patient_device_test(req: func.HttpRequest) -> func.HttpResponse:
     """The device test."""
     return edge.page(req, _device_test().page, audience="patient", services=services())
+
+
+@bp.function_name("patient_device_result")
+@bp.route("launch/patient/{connection}/device-test", methods=["POST"])
+def patient_device_result(req: func.HttpRequest) -> func.HttpResponse:
+    """The device test's result, once."""
+    return edge.api(req, _device_test().report, services=services())

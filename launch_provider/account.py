@@ -1,7 +1,7 @@
 """Which Microsoft 365 account a clinician uses Teams with: linked once, unlinked at will."""
 
 from launch_provider.arrival import Arrival, Stage
-from launch_provider.entrance import Entrance, Onward
+from launch_provider.entrance import AccountGone, Entrance, Onward
 from launch_provider.services import ProviderServices
 from launch_provider.signin import SignIns, account_handle
 from shared.clock import timestamp
@@ -32,6 +32,17 @@ class Accounts:
         stage = Stage("continue", arrival.connection, arrival, oid=oid)
         return self._sign_ins.to_page(request, stage, arrival.state)
 
+    def link_anew(self, request: Request, arrival: Arrival, oid: str) -> Response:
+        """The linked account is gone: so is the link, and the clinician signs in with the account they have.
+
+        That it is the same clinician was checked when they came.
+        """
+        users = self._services.stores.of(arrival.connection).ehr_users
+        link = users.get(arrival.connection, arrival.ehr_user)
+        if link is not None and link.oid == oid and users.unlink(arrival.connection, arrival.ehr_user):
+            self._noted(Stage("unlink", arrival.connection, oid=oid), "ehr-user-unlinked")
+        return self.sign_in(request, arrival, arrival.ehr_user)
+
     def signed_in(self, request: Request) -> Response:
         """``GET /launch/provider/signin/callback``."""
         return self._sign_ins.answer(request)
@@ -58,6 +69,9 @@ class Accounts:
         if stage is not None and stage.name == "continue":
             account = f"/launch/provider/{stage.connection}/account"
             name = self._name(stage)
+            if name is None:
+                again = self.link_anew(request, stage.came, stage.oid)
+                return again.with_cookies(self._sign_ins.forget(handle))
             return self._show(request, "continue.html", handle=handle, account_name=name, account=account)
         return self._sign_ins.repeated(request, handle)
 
@@ -73,8 +87,15 @@ class Accounts:
             self._entrance.approved(stage.came)
             if stage.name == "confirm":
                 self._link(stage)
-            onward = self._entrance.enter(request, stage.came, stage.oid, handle)
+            onward = self._entered(request, stage, handle)
         return self._onward(request, onward).with_cookies(self._sign_ins.forget(handle))
+
+    def _entered(self, request: Request, stage: Stage, handle: str) -> Onward:
+        try:
+            return self._entrance.enter(request, stage.came, stage.oid, handle)
+        except AccountGone:
+            again = self.link_anew(request, stage.came, stage.oid)
+            return Onward(again.headers["Location"], again.cookies)
 
     def account(self, request: Request) -> Response:
         """``/launch/provider/{connection}/account``: GET shows one's links, POST removes one.
@@ -128,13 +149,11 @@ class Accounts:
         audit = self._services.stores.of(stage.connection).audit
         audit.record(tenant, stage.oid, what, stage.connection, timestamp(self._services.clock.now()))
 
-    def _name(self, stage: Stage) -> str:
-        """The linked account's name, read live; empty where the directory does not answer in time."""
+    def _name(self, stage: Stage) -> str | None:
+        """The linked account's name, read live; empty: the directory is silent, None: it is gone."""
         tenant = self._door.approved(stage.connection).connection.tenant
         try:
             somebody = self._services.people.get(tenant, stage.oid)
         except OutsideError:
             return ""
-        if somebody is None:
-            raise Refusal("account-unusable", "the directory knows nobody of this link")
-        return somebody.name or somebody.username
+        return (somebody.name or somebody.username) if somebody is not None else None

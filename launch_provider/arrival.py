@@ -48,7 +48,8 @@ class Stage:
 
     ``name``: ``sign-in`` (at Microsoft 365, ``flow`` is what comes back), ``confirm`` (signed in as ``oid``),
     ``refused`` (that account will not do, ``reason`` says why), ``continue`` (linked, but the browser last
-    opened Teams for somebody else) or ``account`` (at the page that unlinks; no ``arrival``).
+    opened Teams for somebody else), ``wait`` (early; linked to ``oid``, if at all) or ``account`` (at the
+    page that unlinks; no ``arrival``).
     """
 
     name: str

@@ -71,6 +71,13 @@ def provider_account(req: func.HttpRequest) -> func.HttpResponse:
     return edge.page(req, _door().accounts.account, audience="staff", services=services())
 
 
+@bp.function_name("provider_wait")
+@bp.route("launch/provider/{connection}/wait/{handle}", methods=["GET"])
+def provider_wait(req: func.HttpRequest) -> func.HttpResponse:
+    """The page of a visit whose door is not open yet."""
+    return edge.page(req, _door().waiting, audience="staff", services=services())
+
+
 @bp.function_name("provider_visit")
 @bp.route("launch/provider/{connection}/visit/{handle}", methods=["GET"])
 def provider_visit(req: func.HttpRequest) -> func.HttpResponse:

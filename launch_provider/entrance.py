@@ -3,16 +3,22 @@
 from dataclasses import dataclass
 
 from launch_provider.arrival import Arrival
+from launch_provider.directory import Directory
+from launch_provider.services import ProviderServices
 from shared.connection import Approved
-from shared.context import ContextSeal, VisitContext
-from shared.errors import Refusal
-from shared.launch.door import Door, DoorServices
+from shared.context import VisitContext
+from shared.errors import AntesalaError, Refusal
+from shared.launch.door import Door
 from shared.launch.jar import Jar
 from shared.meeting import Launcher
 from shared.web import Cookie, Request
 
 VIEWS = 3
 VIEW = "view"
+
+
+class AccountGone(AntesalaError):
+    """The linked account is in the directory no more: Teams would not let its owner in as anybody."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +32,27 @@ class Onward:
 class Entrance:
     """Sends a linked clinician into a visit."""
 
-    def __init__(self, door: Door, services: DoorServices, contexts: ContextSeal) -> None:
+    def __init__(self, door: Door, services: ProviderServices) -> None:
         self._door = door
         self._rooms = services.rooms
         self._entropy = services.entropy
-        self._contexts = contexts
+        self._contexts = services.contexts
+        self._directory = Directory(services.people, services.clock)
         self._views = Jar(services.sealer, services.clock, "view", VIEWS)
         self._last = Jar(services.sealer, services.clock, "last-opened", 1)
 
     def approved(self, arrival: Arrival) -> Approved:
         """The revision the launch began under; Refusal flow-expired when another was approved meanwhile."""
-        approved = self._door.approved(arrival.connection)
-        if approved.revision.number != arrival.revision:
-            raise Refusal("flow-expired", "another revision was approved meanwhile")
-        return approved
+        return self._door.approved_as(arrival.connection, arrival.revision)
 
     def enter(self, request: Request, arrival: Arrival, oid: str, *labels: str) -> Onward:
-        """Opens what the launch asked for; ``labels`` are further names under which it may be resumed."""
+        """Opens what the launch asked for; ``labels`` are further names under which it may be resumed.
+
+        AccountGone where the linked account does not exist any more.
+        """
         approved, context = self.approved(arrival), self._contexts.open(arrival.context)
         if arrival.opens == VIEW:
-            onward = self._view(request, arrival, context)
+            onward = self._view(request, arrival, context, oid)
         else:
             onward = self._meeting(request, approved, context, Launcher("provider", arrival.ehr_user, oid))
         resumes = self._door.resume(request, onward.url, arrival.state, *labels)
@@ -60,13 +67,18 @@ class Entrance:
         self, request: Request, approved: Approved, context: VisitContext, launcher: Launcher
     ) -> Onward:
         room = self._rooms.open(approved, context, launcher)
+        # A meeting in one's own name proves the account. Any other may have been made because it is gone.
+        if room.visit.organizer != launcher.oid and self._directory.lacks(
+            approved.connection.tenant, launcher.oid
+        ):
+            raise AccountGone
         if not room.provider_url:
             raise Refusal("meeting-unavailable", "no join link")
         self._door.outcomes.ok(approved.connection.id, "provider")
         return Onward(room.provider_url, self._last.put(request, "teams", launcher.oid))
 
-    def _view(self, request: Request, arrival: Arrival, context: VisitContext) -> Onward:
+    def _view(self, request: Request, arrival: Arrival, context: VisitContext, oid: str) -> Onward:
         handle = self._entropy.token(24)
-        seen = {"c": arrival.connection, "k": context.visit_key, "u": arrival.ehr_user}
+        seen = {"c": arrival.connection, "k": context.visit_key, "u": arrival.ehr_user, "o": oid}
         url = f"/launch/provider/{arrival.connection}/visit/{handle}"
         return Onward(url, self._views.put(request, handle, seen))

@@ -2,6 +2,7 @@
 
     linked        callback -> Teams (where the browser last opened it for somebody else: one page first)
     not linked    callback -> Microsoft 365 sign-in -> one page with both names -> Teams
+    early         callback -> a page that waits, then as above
 
 The record for the live view has the same launch URL with ``?open=view``. That word only chooses between the
 meeting and the view of the same visit by the same person; which visit and who is still what the token
@@ -9,10 +10,13 @@ response says.
 """
 
 import hashlib
+import hmac
+from dataclasses import replace
+from typing import Any
 
 from launch_provider.account import Accounts
-from launch_provider.arrival import Arrival
-from launch_provider.entrance import VIEW, Entrance
+from launch_provider.arrival import Arrival, Stage
+from launch_provider.entrance import VIEW, AccountGone, Entrance
 from launch_provider.services import ProviderServices
 from shared.connection import Side
 from shared.errors import OutsideError, Refusal
@@ -32,7 +36,7 @@ class ProviderDoor:
     def __init__(self, services: ProviderServices) -> None:
         self._services = services
         self._door = Door("provider", services)
-        self._entrance = Entrance(self._door, services, services.contexts)
+        self._entrance = Entrance(self._door, services)
         self._accounts = Accounts(self._door, self._entrance, services)
 
     def launch(self, request: Request) -> Response:
@@ -48,11 +52,14 @@ class ProviderDoor:
         """The pages around the Microsoft 365 account."""
         return self._accounts
 
+    def waiting(self, request: Request) -> Response:
+        """``GET /launch/provider/{connection}/wait/{handle}``: early, until the visit's door opens."""
+        return self._door.waited(request, self._go_in)
+
     def _arrive(self, request: Request, finished: Finished) -> Response:
         user = ehr_user(finished, SIDE)
         context = self._door.visits.of(finished, SIDE)
-        self._door.in_time(context, finished.revision.policy)
-        link = self._services.stores.of(finished.connection_id).ehr_users.get(finished.connection_id, user)
+        link = self._link(finished.connection_id, user)
         arrival = Arrival(
             connection=finished.connection_id,
             revision=finished.revision_number,
@@ -62,13 +69,40 @@ class ProviderDoor:
             opens=finished.extra.get("open", ""),
             state=finished.state,
         )
+        # The live view shows a visit that nobody may enter yet, or no more.
+        opens = None if arrival.opens == VIEW else self._door.opens(context, finished.revision.policy)
+        if link is not None:
+            self._same_person(link, finished, user)
+        name = self._name(finished, user) if link is None else ""
+        if opens is not None:
+            waits = Stage("wait", arrival.connection, arrival, name, link.oid if link else "")
+            return self._door.wait(request, finished.approved, opens, waits.document(), arrival.state)
+        return self._admit(request, arrival, link, name)
+
+    def _go_in(self, request: Request, document: Any, handle: str) -> Response:
+        """The visit's door has opened for somebody who waited; what may have changed is looked at."""
+        stage = Stage.read(document)
+        arrival = replace(stage.came, state=handle)
+        policy = self._entrance.approved(arrival).revision.policy
+        self._door.opens(self._services.contexts.open(arrival.context), policy)
+        link = self._link(arrival.connection, arrival.ehr_user)
+        if link is not None and not _as_it_was(link, stage):
+            raise Refusal("flow-expired", "linked otherwise meanwhile")
+        return self._admit(request, arrival, link, stage.ehr_name)
+
+    def _admit(self, request: Request, arrival: Arrival, link: Link | None, name: str) -> Response:
         if link is None:
-            return self._accounts.sign_in(request, arrival, self._name(finished, user))
-        self._same_person(link, finished, user)
+            return self._accounts.sign_in(request, arrival, name or arrival.ehr_user)
         if arrival.opens != VIEW and self._entrance.opened_for_another(request, link.oid):
             return self._accounts.ask_to_continue(request, arrival, link.oid)
-        onward = self._entrance.enter(request, arrival, link.oid)
+        try:
+            onward = self._entrance.enter(request, arrival, link.oid)
+        except AccountGone:
+            return self._accounts.link_anew(request, arrival, link.oid)
         return redirect(onward.url).with_cookies(*onward.cookies)
+
+    def _link(self, connection: str, user: str) -> Link | None:
+        return self._services.stores.of(connection).ehr_users.get(connection, user)
 
     def _sub_mac(self, finished: Finished, user: str) -> str:
         if finished.identity is None:
@@ -93,6 +127,13 @@ class ProviderDoor:
             return self._door.visits.chart(finished).practitioner_name(identity.user_id) or user
         except OutsideError:
             return user
+
+
+def _as_it_was(link: Link, stage: Stage) -> bool:
+    """Whether a link is the one that was checked before the wait, or was made by the same person since."""
+    if stage.oid:
+        return link.oid == stage.oid
+    return hmac.compare_digest(link.sub_mac.encode(), stage.came.sub_mac.encode())
 
 
 def _person(finished: Finished, user: str) -> str:

@@ -2,17 +2,14 @@
 
 from typing import Protocol
 
-from shared.context import ContextSeal
 from shared.entra import Entra
 from shared.graph.people import People
 from shared.launch.door import DoorServices
 
 
 class ProviderServices(DoorServices, Protocol):
-    """Sealed contexts, the Microsoft 365 sign-in, and the directory."""
+    """The Microsoft 365 sign-in, and the directory."""
 
-    @property
-    def contexts(self) -> ContextSeal: ...
     @property
     def entra(self) -> Entra: ...
     @property

@@ -1,9 +1,11 @@
 """The live view: who waits, is in or out of one visit, since when; roles and staff names only.
 
 The handle in the address is random and means nothing without the sealed cookie of this browser, which binds
-it to connection, visit and EHR user. Staff names are read from the directory and kept in memory for five
-minutes; guests are "Patient" only where the attribution of ``shared.visit`` is sure, else "Guest 1", "Guest
-2" in the order they came.
+it to connection, visit, EHR user and the account they are linked to. What may change meanwhile is looked at
+with every request: the connection serves, and the EHR user is still linked to that account.
+
+Staff names are read from the directory and kept in memory for five minutes; guests are "Patient" only where
+the attribution of ``shared.visit`` is sure, else "Guest 1", "Guest 2" in the order they came.
 """
 
 import threading
@@ -18,6 +20,7 @@ from shared.clock import Clock, parse_timestamp, timestamp
 from shared.errors import OutsideError, Refusal
 from shared.graph.people import People
 from shared.launch.jar import Jar
+from shared.store.region import RegionStore
 from shared.store.visits import Visit
 from shared.visit.attribution import PATIENT, Launch, attribute
 from shared.visit.intervals import moment
@@ -43,6 +46,8 @@ class Seen:
 class _Handle:
     connection: str
     visit: str
+    user: str
+    oid: str
 
 
 class Names:
@@ -83,7 +88,8 @@ class VisitView:
 
     def page(self, request: Request) -> Response:
         """``GET /launch/provider/{connection}/visit/{handle}``."""
-        self._handle(request)
+        handle = self._handle(request)
+        self._allowed(handle, self._services.stores.of(handle.connection))
         return self._services.pages.page(
             "launch_provider/visit.html", request, state_url=f"{request.path}/state"
         )
@@ -92,11 +98,9 @@ class VisitView:
         """``GET .../visit/{handle}/state``: ``{live, at, people: [role, name, number, presence, since]}``."""
         handle = self._handle(request)
         store = self._services.stores.of(handle.connection)
-        connection = store.connections.get(handle.connection)
-        if connection is None:
-            raise Refusal("view-unknown")
+        tenant = self._allowed(handle, store)
         visit = store.visits.get(handle.connection, handle.visit)
-        people = self._named(connection.tenant, visit) if visit is not None else ()
+        people = self._named(tenant, visit) if visit is not None else ()
         return json_response(
             {
                 "live": visit.live if visit is not None else "unknown",
@@ -109,7 +113,20 @@ class VisitView:
         value = self._handles.find(request, request.route.get("handle", ""))
         if not isinstance(value, dict) or value.get("c") != request.route.get("connection"):
             raise Refusal("view-unknown")
-        return _Handle(value["c"], value["k"])
+        try:
+            return _Handle(value["c"], value["k"], value["u"], value["o"])
+        except KeyError as error:  # sealed by another release of this app
+            raise Refusal("view-unknown", "another release's view") from error
+
+    def _allowed(self, handle: _Handle, store: RegionStore) -> str:
+        """The tenant of a connection that serves, for a person who is still linked; Refusal view-unknown."""
+        approved = store.connections.approved(handle.connection)
+        if approved is None:
+            raise Refusal("view-unknown", "the connection does not serve")
+        link = store.ehr_users.get(handle.connection, handle.user)
+        if link is None or link.oid != handle.oid:
+            raise Refusal("view-unknown", "not linked any more")
+        return approved.connection.tenant
 
     def _named(self, tenant: str, visit: Visit) -> list[Seen]:
         return [

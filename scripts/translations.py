@@ -36,10 +36,13 @@ def table_messages() -> Iterator[str]:
     from config_function.kinds import KINDS
     from config_function.records import AUDIENCES, PLANS
     from config_function.wording import WITHOUT_CONTEXT, WORDING
+    from shared.patient_words import OTHERWISE, WORDS
     from shared.reasons import REASONS
 
     for reason in REASONS.values():
         yield from (reason.title, reason.text, reason.staff)
+    for words in (OTHERWISE, *WORDS.values()):
+        yield from (words.title, words.now)
     for rule in (*RULES, *(rule for rules in OPTION_RULES.values() for rule in rules)):
         yield from (rule.group, rule.label, rule.hint, rule.says, *(label for _, label in rule.choices))
     for kind in KINDS.values():
@@ -47,8 +50,8 @@ def table_messages() -> Iterator[str]:
     yield from (probe.label for probe in PROBES)
     for plan in PLANS:
         yield from (plan.name, plan.about)
-    for words in WORDING.values():
-        yield from words.sentences()
+    for wording in WORDING.values():
+        yield from wording.sentences()
     yield from (*AUDIENCES.values(), *WITHOUT_CONTEXT.values())
     yield from sentences_of_the_guide()
     yield from (line.name for line in LINES)

@@ -2,7 +2,8 @@
 
 - Every text in a template goes through ``_()``, which takes a message or a ``shared.texts.Text``;
   autoescape is on; an unknown name is an error.
-- The reader's language: what they chose on a page of ours (a cookie), else what the browser asks for.
+- The reader's language: in the portal what they chose there (a cookie), else what the browser asks for. A
+  launch may happen at a shared machine, where an earlier reader's choice means nothing.
 - ``name.html`` is looked up in ``shared/templates``, ``package/name.html`` in that package's ``templates``.
 - No page carries inline script or style (the edge's content security policy refuses them).
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from shared.assets import Assets
 from shared.errors import FieldRefusal, Refusal
+from shared.patient_words import patient_words
 from shared.texts import LANGUAGES, Sentence, Translate, catalog, say
 from shared.web import Cookie, Request, Response, html, json_response
 
@@ -26,6 +28,7 @@ type Audience = Literal["patient", "staff", "admin"]
 ROOT = Path(__file__).parent.parent
 PROBLEM_TYPE = "application/problem+json"
 _CHOSEN = "__Host-language"
+_PORTAL = "/config"
 _YEAR = 365 * 24 * 3600
 
 
@@ -61,7 +64,7 @@ class Pages:
     def failure(
         self, request: Request, refusal: Refusal, audience: Audience, reference: str = ""
     ) -> Response:
-        """The page that says why not: what to do now for everybody, what to fix for staff and administrators.
+        """The page that says why not: to patients what to do now, to staff and administrators what to fix.
 
         The reason code and ``reference`` (the log line's) stand small at the foot, for the telephone.
         """
@@ -72,6 +75,8 @@ class Pages:
             reason=refusal.reason,
             audience=audience,
             reference=reference,
+            words=patient_words(refusal.reason.code) if audience == "patient" else None,
+            door=audience != "admin",
         )
 
     def problem(self, request: Request, refusal: Refusal, reference: str = "") -> Response:
@@ -94,7 +99,8 @@ class Pages:
 
     def language(self, request: Request) -> str:
         """The chosen one of ``LANGUAGES``, else the best for this browser (RFC 9110 section 12.5.4)."""
-        wanted = (request.cookies.get(_CHOSEN, ""), *_accepted(request.header("accept-language")))
+        chosen = request.cookies.get(_CHOSEN, "") if request.path.startswith(_PORTAL) else ""
+        wanted = (chosen, *_accepted(request.header("accept-language")))
         return next((one for one in wanted if one in LANGUAGES), next(iter(LANGUAGES)))
 
     def choose(self, language: str) -> Cookie:

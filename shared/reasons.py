@@ -48,6 +48,10 @@ _ROWS = (
            "The EHR did not answer in time. Its status page or the connection check tells more."),
     Reason("ehr-answer-invalid", 502, "The visit could not be opened", _NOTHING_OPENED,
            "The EHR's answer was not what SMART App Launch 2.2 asks for."),
+    Reason("browser-unsupported", 400, "This browser is too old for a video visit",
+           "Please use a current Edge, Chrome, Safari or Firefox.",
+           "The EHR opened the launch in a browser that Teams does not support, for example Internet "
+           "Explorer. Set the record's window to external, so that the default browser is used."),
     # -- launch: the way back from the EHR
     Reason("flow-unknown", 400, "This page cannot be opened again", _NOTHING_OPENED,
            "The browser holds no launch for this answer: another browser, a blocked cookie, or an old "
@@ -91,7 +95,7 @@ _ROWS = (
            "Please contact your administrator.",
            "The EHR user ID and the signed-in EHR account no longer belong together. Check the context "
            "string, then unlink the user in the portal.", logging.ERROR),
-    Reason("too-early", 403, "It is a little early",
+    Reason("too-early", 403, "You are a little early",
            "Please come back shortly before your visit.",
            "The visit's join window has not opened yet."),
     Reason("too-late", 403, "This visit is over",

@@ -53,11 +53,12 @@ def connections_of(world: World, event: dict[str, Any], received: float) -> Iter
     status = next((_STATUS[code] for code in codes if code in _STATUS), None)
     if status is None:
         return
-    for visit in {visit.key: visit for visit in _visits(world, event)}.values():
+    for visit in {visit.key: visit for visit in visits_of(world, event)}.values():
         yield Connection(visit.key, _person(world, event), status, _moment(event, status), received)
 
 
-def _visits(world: World, event: dict[str, Any]) -> Iterator[Visit]:
+def visits_of(world: World, event: dict[str, Any]) -> Iterator[Visit]:
+    """The visits that an event names."""
     for entity in event.get("entity", []):
         reference = entity.get("what", {}).get("reference", "").removeprefix(world.hospital.fhir_base + "/")
         kind, _, name = reference.partition("/")

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox.ehr import doors
 from sandbox.ehr.begin import CannotBegin, begin, takes_part
+from sandbox.ehr.device_marks import device_text
 from sandbox.ehr.marks import clock_time, marks
 from sandbox.ehr.people import Person, Visit
 from sandbox.ehr.world import World
@@ -59,11 +60,13 @@ class _Pages:
         person = self._person("staff")
         if person is None:
             return Response(status=404)
-        found = {visit.key: marks(self._world, visit) for visit in self._own_visits(person)}
+        own = self._own_visits(person)
+        found = {visit.key: marks(self._world, visit) for visit in own}
         answer = jsonify(
             {
                 "at": datetime.fromtimestamp(self._world.clock(), UTC).astimezone().strftime("%H:%M:%S"),
                 "visits": {key: [asdict(mark) for mark in each] for key, each in found.items()},
+                "devices": {visit.key: device_text(self._world, visit) for visit in own},
             }
         )
         answer.headers["Cache-Control"] = "no-store"
@@ -134,6 +137,7 @@ def _row(world: World, visit: Visit) -> dict[str, Any]:
         "ends": clock_time(world.ends(visit)),
         "now": world.begins(visit) <= world.clock() < world.ends(visit),
         "marks": marks(world, visit),
+        "device": device_text(world, visit),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from shared.connection import Approved
 from shared.ehr.backend import Backend
 from shared.ehr.epic_options import SHEET, interconnect_of
-from shared.ehr.port import Telling
+from shared.ehr.port import DeviceTelling, Telling
 from shared.errors import AnswerRefused, StatusRefused
 from shared.outbound import Answer
 from shared.smart.dialect import DIALECTS
@@ -35,14 +35,29 @@ class EpicAdapter:
         if telling.role == "unattributed" or not telling.user:
             return
         options = SHEET.values(approved.revision.writeback.options)
+        self._send(approved, options, options["path"], parameters(options, telling))
+
+    def takes_device(self, approved: Approved) -> bool:
+        """See ``DeviceAdapter.takes_device``: the service is not public, so its path is an option."""
+        return bool(SHEET.values(approved.revision.writeback.options)["device_path"])
+
+    def tell_device(self, approved: Approved, telling: DeviceTelling) -> None:
+        """See ``DeviceAdapter.tell_device``. The service knows visits only: without one it is not called."""
+        if telling.context is None:
+            return
+        options = SHEET.values(approved.revision.writeback.options)
+        self._send(approved, options, options["device_path"], device_parameters(options, telling))
+
+    def _send(
+        self, approved: Approved, options: Mapping[str, str], path: str, values: Mapping[str, str]
+    ) -> None:
         method = options["method"].upper()
         if method not in _METHODS:
             raise AnswerRefused("the option method is neither POST nor GET")
-        values = parameters(options, telling)
         answer = self._backend.send(
             approved,
             method,
-            service_url(approved, options),
+            service_url(approved, {**options, "path": path}),
             headers=DIALECTS["epic"].headers(approved.revision.backend.client_id),
             form=values if method == "POST" else None,
             query=values if method == "GET" else None,
@@ -72,6 +87,17 @@ def parameters(options: Mapping[str, str], telling: Telling) -> dict[str, str]:
         options["parameter_user_type"]: options[f"type_{telling.role}"],
         options["parameter_vendor"]: options["vendor_name"],
         options["parameter_status"]: options[f"status_{telling.status}"],
+    }
+
+
+def device_parameters(options: Mapping[str, str], telling: DeviceTelling) -> dict[str, str]:
+    """What is sent of a device test, by parameter name."""
+    return {
+        options["parameter_conference"]: telling.context.visit_id if telling.context else "",
+        options["parameter_user"]: telling.user,
+        options["parameter_user_type"]: options["type_patient"],
+        options["parameter_vendor"]: options["vendor_name"],
+        options["parameter_device"]: options["device_works" if telling.result == "works" else "device_fails"],
     }
 
 

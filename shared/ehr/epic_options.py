@@ -12,6 +12,7 @@ from shared.texts import Sentence, Text
 if TYPE_CHECKING:
     from shared.ehr.backend import Backend
 
+_PATH = r"/?[A-Za-z0-9_~%][A-Za-z0-9._~\-/%]*"
 _FHIR_PART = "/api/fhir/"
 _BASE = r"https://[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~\-/%]*)?"
 
@@ -74,7 +75,7 @@ _OPTIONS = (
         "Where SetExternalConnectionStatus lies behind that address.",
         "A path has up to 200 letters, digits or . _ ~ - / %, without ? or #.",
         "/api/epic/2018/Telehealth/ContextLinking/SetExternalConnectionStatus",
-        r"/?[A-Za-z0-9_~%][A-Za-z0-9._~\-/%]*",
+        _PATH,
         most=200,
     ),
     _parameter(
@@ -84,6 +85,17 @@ _OPTIONS = (
     _parameter("user_type", "Parameter of the ID type", "Carries the code of the ID type.", "ExternalIDType"),
     _parameter("vendor", "Parameter of the vendor", "Carries the vendor name.", "VendorName"),
     _parameter("status", "Parameter of the status", "Carries the code of the status.", "ConnectionStatus"),
+    Option(
+        "device_path",
+        "Path of the service for device tests",
+        "Leave it empty where the EHR has none: then results are not sent.",
+        "A path has up to 200 letters, digits or . _ ~ - / %, without ? or #.",
+        pattern=_PATH,
+        most=200,
+    ),
+    _parameter("device", "Parameter of the device test", "Carries the code of the result.", "DeviceStatus"),
+    _code("device_works", "Device test: works", "The code that is sent for a device that works.", "1"),
+    _code("device_fails", "Device test: fault", "The code that is sent for a device with a fault.", "2"),
     # Epic grants what is registered, whatever is asked for; but to ask for nothing is no valid request.
     scope("system/Encounter.read"),
 )

@@ -6,7 +6,7 @@ there a repeated delivery may leave a duplicate, which its entity's identifier s
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,8 +14,9 @@ from shared.clock import Clock
 from shared.connection import Approved
 from shared.ehr.audit_event import audit_event, condition
 from shared.ehr.backend import Backend
+from shared.ehr.device_event import device_event
 from shared.ehr.fhir_options import SHEET
-from shared.ehr.port import Telling
+from shared.ehr.port import DeviceTelling, Telling
 from shared.errors import AnswerRefused, StatusRefused
 from shared.outbound import Answer
 from shared.smart.dialect import DIALECTS
@@ -48,18 +49,34 @@ class FhirAdapter:
 
     def tell(self, approved: Approved, telling: Telling) -> None:
         """See ``Adapter.tell``. AnswerRefused where the server takes no AuditEvents."""
+        user_system = _user_system(approved)
+        self._keep(
+            approved, telling.operation, lambda by_id: audit_event(telling, user_system, with_id=by_id)
+        )
+
+    def takes_device(self, approved: Approved) -> bool:
+        """See ``DeviceAdapter.takes_device``; the server itself is asked when there is something to tell."""
+        return True
+
+    def tell_device(self, approved: Approved, telling: DeviceTelling) -> None:
+        """See ``DeviceAdapter.tell_device``: an AuditEvent, too. AnswerRefused where none is taken."""
+        user_system = _user_system(approved)
+        self._keep(
+            approved, telling.operation, lambda by_id: device_event(telling, user_system, with_id=by_id)
+        )
+
+    def _keep(self, approved: Approved, operation: str, event: Callable[[bool], Mapping[str, Any]]) -> None:
+        """Writes what ``event`` makes, with or without its own id as this server likes it, once."""
         key = (approved.connection.id, approved.revision.number)
         taking = self._takings.get(key, lambda: self._taking(approved))
-        options = SHEET.values(approved.revision.writeback.options)
-        event = audit_event(telling, options["user_system"], with_id=taking.by_id)
         url = f"{_base(approved)}/AuditEvent"
         if taking.by_id:
-            _expect(self._write(approved, "PUT", f"{url}/{telling.operation}", event), _KEPT)
+            _expect(self._write(approved, "PUT", f"{url}/{operation}", event(True)), _KEPT)
         elif taking.conditionally:
-            headers = {"If-None-Exist": condition(telling.operation)}
-            _expect(self._write(approved, "POST", url, event, headers), _THERE)
+            headers = {"If-None-Exist": condition(operation)}
+            _expect(self._write(approved, "POST", url, event(False), headers), _THERE)
         else:
-            _expect(self._write(approved, "POST", url, event), _KEPT)
+            _expect(self._write(approved, "POST", url, event(False)), _KEPT)
 
     def _write(
         self,
@@ -136,6 +153,10 @@ def _issue(answer: Answer) -> str:
 
 def _base(approved: Approved) -> str:
     return approved.connection.fhir_base.rstrip("/")
+
+
+def _user_system(approved: Approved) -> str:
+    return SHEET.values(approved.revision.writeback.options)["user_system"]
 
 
 def _own_headers(approved: Approved) -> dict[str, str]:

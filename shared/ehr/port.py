@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from shared.connection import Approved
 from shared.context import VisitContext
+
+# What a device test found, as far as an EHR is told: it works, or the one thing that does not.
+type DeviceResult = Literal["works", "browser", "camera", "microphone", "speaker", "connection", "several"]
 
 
 @dataclass(frozen=True)
@@ -45,4 +48,33 @@ class Adapter(Protocol):
         StatusRefused, Unreachable, AnswerRefused or AddressRefused otherwise; ``transient`` says whether
         trying again later can help.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class DeviceTelling:
+    """What one person's device test found. ``operation``: UUID text, the same at every attempt.
+
+    ``user``: the EHR user ID; ``patient``: the token's patient, may be empty; ``context``: the visit, where
+    the launch named one.
+    """
+
+    operation: str
+    result: DeviceResult
+    at: datetime
+    user: str = field(repr=False)
+    patient: str = field(repr=False)
+    context: VisitContext | None
+
+
+@runtime_checkable
+class DeviceAdapter(Protocol):
+    """An adapter that can also tell what a device test found; not every EHR has a place for it."""
+
+    def takes_device(self, approved: Approved) -> bool:
+        """Whether this connection's EHR has such a place, as far as its settings say; makes no call."""
+        ...
+
+    def tell_device(self, approved: Approved, telling: DeviceTelling) -> None:
+        """Returns when the EHR has it; OutsideErrors as with ``Adapter.tell``."""
         ...

@@ -6,7 +6,7 @@ from shared.clock import Clock
 from shared.connection import Approved
 from shared.ehr.backend import Backend, BackendTokens
 from shared.ehr.catalogue import SHEETS
-from shared.ehr.port import Adapter
+from shared.ehr.port import Adapter, DeviceAdapter
 from shared.outbound import Outbound
 from shared.smart.discovery import Discovery
 from shared.smart.token import Tokens
@@ -24,3 +24,10 @@ class Adapters:
     def of(self, approved: Approved) -> Adapter:
         """The adapter that the approved revision names; LookupError for one that does not exist."""
         return self._adapters[approved.revision.writeback.adapter]
+
+    def device(self, approved: Approved) -> DeviceAdapter | None:
+        """Who tells this EHR what device tests found; None where nobody does."""
+        adapter: object = self._adapters.get(approved.revision.writeback.adapter)
+        if not isinstance(adapter, DeviceAdapter) or not adapter.takes_device(approved):
+            return None
+        return adapter

@@ -31,6 +31,8 @@ MICROSOFT_LOGINS = frozenset(
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 _TURN_SECONDS = 15.0
+# What Entra says of an account that was switched off.
+_DISABLED = "AADSTS50057"
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,10 @@ class Entra:
         return SignIn(url, {**flow, "tenant": tenant or ""})
 
     def finish(self, flow: Mapping[str, Any], query: Mapping[str, str]) -> Account:
-        """Redeems the code and says who signed in; Refusal ``sign-in-failed`` or ``wrong-organization``."""
+        """Redeems the code and says who signed in.
+
+        Refusal ``sign-in-failed``, ``account-unusable`` or ``wrong-organization``.
+        """
         tenant = str(flow.get("tenant", ""))
         app = self._app((self._authority(tenant or None), True))
         kept = {name: value for name, value in flow.items() if name != "tenant"}
@@ -118,7 +123,7 @@ class Entra:
             result = app.acquire_token_by_auth_code_flow(kept, answer)
         id_token = result.get("id_token")
         if "error" in result or not isinstance(id_token, str):
-            raise Refusal("sign-in-failed", _error_code(result))
+            raise refused_sign_in(result)
         return self._claims.account(id_token, nonce=str(flow["nonce"]), tenant=tenant)
 
     def verify_api_token(self, bearer: str) -> ApiCaller:
@@ -193,6 +198,12 @@ def _forgetful_cache() -> Any:
             """Let go of what was granted."""
 
     return ForgetfulCache()
+
+
+def refused_sign_in(result: Mapping[str, Any]) -> Refusal:
+    """What it means for the person that Entra gave no token; another account may do."""
+    code = _error_code(result)
+    return Refusal("account-unusable" if code.endswith(_DISABLED) else "sign-in-failed", code)
 
 
 def _error_code(result: Mapping[str, Any]) -> str:

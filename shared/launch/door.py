@@ -1,19 +1,20 @@
 """What both doors do with a request before it becomes theirs: connection, frame, leg 1, the way back."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
-from urllib.parse import urlencode
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
 from shared.clock import Clock, Entropy
 from shared.connection import Approved, Policy
-from shared.context import VisitContext
-from shared.edge import content_security_policy
+from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal
 from shared.launch.flow import SmartFlow
 from shared.launch.jar import Jar
 from shared.launch.outcomes import Outcomes
 from shared.launch.passage import Finished
+from shared.launch.surroundings import Surroundings
 from shared.launch.visit import Visits
+from shared.launch.waiting import Enter, Waiting
 from shared.meeting import Rooms
 from shared.outbound import Outbound
 from shared.pages import Pages
@@ -21,14 +22,9 @@ from shared.sealing import Pseudonyms, Sealer
 from shared.settings import Settings
 from shared.store import Stores
 from shared.visit.policy import window
-from shared.web import Cookie, Request, Response, html, redirect
+from shared.web import Cookie, Request, Response, redirect
 
 RESUMES = 4
-# Fetch Metadata destinations that mean: inside somebody else's page.
-_FRAMES = frozenset({"iframe", "frame", "embed", "object"})
-
-_FRAME_TITLE = "Your visit opens in its own window"
-_FRAME_TEXT = "A video visit needs the whole window, so that the camera and the microphone work."
 
 
 class DoorServices(Protocol):
@@ -44,6 +40,8 @@ class DoorServices(Protocol):
     def sealer(self) -> Sealer: ...
     @property
     def pseudonyms(self) -> Pseudonyms: ...
+    @property
+    def contexts(self) -> ContextSeal: ...
     @property
     def outbound(self) -> Outbound: ...
     @property
@@ -65,6 +63,8 @@ class Door:
         self._flow = services.flow
         self._resume = Jar(services.sealer, services.clock, "resume", RESUMES)
         self.outcomes = Outcomes(services.stores, services.clock)
+        self._surroundings = Surroundings(services.pages, services.settings.public_url)
+        self._waiting = Waiting(side, services, self.outcomes)
         self.visits = Visits(services.outbound, services.stores, services.pseudonyms)
 
     @property
@@ -79,8 +79,9 @@ class Door:
         with self.outcomes.watched(connection, self.side):
             approved = self.approved(connection)
             self._flow.admit(approved, iss, launch)
-            if request.header("sec-fetch-dest") in _FRAMES:
-                return self._framed(request)
+            elsewhere = self._surroundings.page(request)
+            if elsewhere is not None:
+                return elsewhere
             opening = request.query.get("open", "")
             extra: Mapping[str, str] = {"open": opening} if opening in opens else {}
             return self._flow.begin(request, approved, self.side, iss, launch, self.callback_uri, extra=extra)
@@ -111,18 +112,38 @@ class Door:
             raise Refusal("connection-not-approved")
         return approved
 
-    def in_time(self, context: VisitContext, policy: Policy) -> None:
-        """Whether the visit may be entered now; Refusal too-early or too-late."""
-        state = window(
+    def approved_as(self, connection: str, revision: int) -> Approved:
+        """The revision that a launch began under; Refusal flow-expired when another was approved since."""
+        approved = self.approved(connection)
+        if approved.revision.number != revision:
+            raise Refusal("flow-expired", "another revision was approved meanwhile")
+        return approved
+
+    def opens(self, context: VisitContext, policy: Policy) -> datetime | None:
+        """When the door of a visit opens that may not be entered yet, or None; Refusal too-late."""
+        found = window(
             context.starts,
             context.ends,
             self._services.clock.now(),
             enforced=policy.window,
             opens_before=policy.opens_before,
             closes_after=policy.closes_after,
-        ).state
-        if state != "open":
-            raise Refusal(f"too-{state}")
+        )
+        if found.state == "late":
+            raise Refusal("too-late")
+        return found.opens
+
+    def wait(
+        self, request: Request, approved: Approved, opens: datetime, arrival: Any, state: str
+    ) -> Response:
+        """Sends somebody who is early to the waiting page; ``waited`` goes on with ``arrival``."""
+        return self._waiting.begin(
+            request, approved, opens, arrival, lambda url: self.resume(request, url, state)
+        )
+
+    def waited(self, request: Request, enter: Enter) -> Response:
+        """``GET /launch/{side}/{connection}/wait/{handle}``."""
+        return self._waiting.page(request, enter, lambda handle: self.resumed(request, handle))
 
     def resumed(self, request: Request, label: str) -> Response | None:
         """The redirect that this browser got before under this label, if it did."""
@@ -132,15 +153,3 @@ class Door:
     def resume(self, request: Request, url: str, label: str, *also: str) -> tuple[Cookie, ...]:
         """The cookies that make ``resumed`` answer ``url`` under these labels from now on."""
         return self._resume.put(request, label, url, *also)
-
-    def _framed(self, request: Request) -> Response:
-        """A page inside the EHR's frame with one link to ourselves: the launch value is still unused."""
-        kept = {name: request.query[name] for name in ("iss", "launch", "open") if name in request.query}
-        href = f"{request.path}?{urlencode(kept)}"
-        page = self._services.pages.render(
-            "framed.html", request, href=href, title=_FRAME_TITLE, text=_FRAME_TEXT
-        )
-        # Any page may frame this one: it sets no cookie, and its one link leads to a launch that checks all
-        # again.
-        policy = content_security_policy(frame_ancestors=("*",))
-        return html(page).with_headers(Content_Security_Policy=policy)

@@ -6,6 +6,9 @@
   the token's patient;
 - ``encounter``: the ``encounter`` member, read the same way.
 
+A visit of several patients is a group: by the connection's kind, by a member ``visit=group`` that its record
+hands over, or because the appointment names several. Nobody of a group goes along in its context.
+
 An id of another kind is resolved to the connection's kind or refused, so that two launches of one visit can
 never make two meetings. Times come along where they are readable; only naming depends on a reading, nothing
 else does.
@@ -43,6 +46,7 @@ class _Found:
     encounter: str = field(default="", repr=False)
     patient: str = field(default="", repr=False)
     times: Appointment | None = field(default=None, repr=False)
+    several: bool = False
 
 
 class Visits:
@@ -59,7 +63,7 @@ class Visits:
         found = self._found(finished, side)
         if found.times is not None and found.times.cancelled:
             raise Refusal("visit-cancelled")
-        return VisitContext(
+        context = VisitContext(
             connection=finished.connection_id,
             visit_key=self._key(finished.connection_id, source.kind, found.visit_id),
             kind=source.kind,
@@ -69,8 +73,8 @@ class Visits:
             patient=found.patient,
             starts=found.times.starts if found.times else None,
             ends=found.times.ends if found.times else None,
-            group=_is_group(finished),
         )
+        return _of_nobody(context) if found.several or _is_group(finished) else context
 
     def chart(self, finished: Finished) -> Chart:
         """The user's own view of the EHR, for as long as the launch lasts."""
@@ -108,7 +112,9 @@ class Visits:
         with ehr_answers("appointment", READ_STATUSES):
             appointment = chart.appointment(visit_id(named))
         patient = _owned(side, token.patient, appointment.patients)
-        return _Found(appointment.id, appointment.id, _readable(token.encounter), patient, appointment)
+        several = len(appointment.patients) > 1
+        encounter = _readable(token.encounter)
+        return _Found(appointment.id, appointment.id, encounter, patient, appointment, several)
 
     def _by_encounter(self, finished: Finished, side: Side) -> _Found:
         token, source, chart = finished.token, finished.revision.visit_source, self.chart(finished)
@@ -179,6 +185,18 @@ def _appointment_in(item: Any) -> str:
 def _readable(value: str) -> str:
     """An id that comes along but names nothing: dropped when it is none, since nothing depends on it."""
     return value if VISIT_ID.fullmatch(value) and RESOURCE_ID.fullmatch(value) else ""
+
+
+def _of_nobody(context: VisitContext) -> VisitContext:
+    """A group's context: what is one patient's own would be that of whoever launched first."""
+    own = context.visit_id
+    return replace(
+        context,
+        appointment=context.appointment if context.appointment == own else "",
+        encounter=context.encounter if context.encounter == own else "",
+        patient="",
+        group=True,
+    )
 
 
 def _is_group(finished: Finished) -> bool:

@@ -122,7 +122,9 @@ class Rooms:
         def write(row: Visit) -> Visit | None:
             persons = with_launcher(row.persons, opening.launcher, now, self._sealer)
             known = row.tended if tended is None else tended
-            new = replace(found.onto(row), tended=known, persons=persons)
+            # Once somebody came by a group's record, nobody in it is told from the others any more.
+            group = row.group or opening.context.group
+            new = replace(found.onto(row), tended=known, persons=persons, group=group)
             return None if new == row else new
 
         return visit if write(visit) is None else opening.store.visits.change(*opening.name, write)

@@ -1,13 +1,62 @@
-// The device test: every result stays in this page. Camera and microphone are switched off when the page is left.
+// The device test: sound and picture stay in this page, and devices are off when it is left. What is passed on,
+// where the portal led here, is one word: at once when all works, else when the page is left, so that a fault
+// that was mended meanwhile is not what the clinic hears of.
 const root = document.querySelector("[data-device-test]");
 const words = root.dataset;
 const find = (name) => root.querySelector(`[data-${name}]`);
+const PARTS = ["browser", "camera", "microphone", "speaker", "connection"];
+const LISTENING = 15000;
+const SLOW = 800;
 const running = [];
+let found = {};
+let passedOn = !words.report;
 
 function tell(part, state, more = "") {
   const place = root.querySelector(`[data-result="${part}"]`);
   place.dataset.state = state;
   place.textContent = more ? `${words[state]}. ${more}` : words[state];
+  if (state === "testing") return;
+  found[part] = state;
+  if (PARTS.every((one) => found[one])) conclude();
+}
+
+function result() {
+  const faults = PARTS.filter((part) => found[part] === "bad");
+  if (faults.length > 1) return "several";
+  return faults[0] ?? "works";
+}
+
+function body() {
+  return new URLSearchParams({ ticket: words.ticket, result: result() });
+}
+
+function conclude() {
+  const works = result() === "works";
+  const place = find("summary");
+  place.hidden = false;
+  place.className = `message ${works ? "good" : "warn"}`;
+  place.textContent = works ? words.ready : words.faulty;
+  find("start").classList.toggle("primary", !works);
+  place.scrollIntoView({ block: "center" });
+  if (works) report(place);
+}
+
+async function report(place) {
+  let more = words.done;
+  if (!passedOn) {
+    passedOn = true;
+    more = (await sent()) || (await sent()) ? words.told : words.untold;
+  }
+  place.textContent = `${words.ready} ${more}`;
+}
+
+async function sent() {
+  try {
+    const answer = await fetch(words.report, { method: "POST", body: body() });
+    return answer.ok && (await answer.json()).told;
+  } catch {
+    return false;
+  }
 }
 
 function why(error) {
@@ -33,21 +82,30 @@ async function canCall() {
 
 async function browser() {
   try {
-    if (!navigator.mediaDevices) throw new Error("no media devices");
+    if (!navigator.mediaDevices?.getUserMedia) throw new Error("no media devices");
     await canCall();
     tell("browser", "good");
     return true;
   } catch {
-    tell("browser", "bad", words.unsupported);
+    for (const part of ["browser", "camera", "microphone"]) tell(part, "bad", words.unsupported);
     return false;
   }
 }
 
-async function camera() {
+async function devices() {
+  // One question for both; each by itself where that fails, to say which it is.
+  const both = await navigator.mediaDevices.getUserMedia({ video: true, audio: true }).catch(() => null);
+  const open = async (kind) => both ?? (await navigator.mediaDevices.getUserMedia({ [kind]: true }));
+  await camera(open);
+  await microphone(open);
+}
+
+async function camera(open) {
   tell("camera", "testing");
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: true });
-    running.push(stream);
+    const stream = await open("video");
+    running.push(() => stream.getTracks().forEach((track) => track.stop()));
+    find("preview").hidden = false;
     find("preview").srcObject = stream;
     await find("preview").play();
     tell("camera", "good");
@@ -61,25 +119,26 @@ function loudness(analyser, samples) {
   return Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length);
 }
 
-async function microphone() {
+async function microphone(open) {
   tell("microphone", "testing", words.quiet);
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    running.push(stream);
+    const stream = await open("audio");
     const context = new AudioContext();
     const analyser = context.createAnalyser();
     context.createMediaStreamSource(stream).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
-    let heard = false;
+    const begun = performance.now();
     const timer = setInterval(() => {
       const level = Math.min(1, loudness(analyser, samples) * 6);
       find("level").value = level;
-      if (level > 0.05 && !heard) {
-        heard = true;
-        tell("microphone", "good");
-      }
+      if (level > 0.05 && found.microphone !== "good") tell("microphone", "good");
+      if (!found.microphone && performance.now() - begun > LISTENING) tell("microphone", "bad", words.silent);
     }, 100);
-    addEventListener("pagehide", () => clearInterval(timer), { once: true });
+    running.push(() => {
+      clearInterval(timer);
+      context.close();
+      stream.getTracks().forEach((track) => track.stop());
+    });
   } catch (error) {
     tell("microphone", "bad", why(error));
   }
@@ -98,8 +157,8 @@ function tone() {
   find("heard").hidden = false;
 }
 
-async function service() {
-  tell("service", "testing");
+async function connection() {
+  tell("connection", "testing");
   try {
     const times = [];
     for (let round = 0; round < 5; round += 1) {
@@ -109,25 +168,42 @@ async function service() {
       times.push(performance.now() - begun);
     }
     times.sort((one, other) => one - other);
-    tell("service", "good", `${Math.round(times[2])} ${words.milliseconds}`);
+    const slow = times[2] > SLOW ? ` ${words.slow}` : "";
+    tell("connection", "good", `${Math.round(times[2])} ${words.milliseconds}.${slow}`);
   } catch {
-    tell("service", "bad", words.unreachable);
+    tell("connection", "bad", words.unreachable);
   }
 }
 
+function release() {
+  find("preview").hidden = true;
+  while (running.length) running.pop()();
+}
+
 find("start").addEventListener("click", async () => {
+  release();
+  // Whether the speaker was heard does not change with a second check.
+  found = found.speaker === "good" ? { speaker: "good" } : {};
+  find("summary").hidden = true;
   find("start").disabled = true;
   find("results").hidden = false;
-  const checks = [service()];
-  if (await browser()) checks.push(camera().then(microphone));
+  const checks = [connection()];
+  if (await browser()) checks.push(devices());
   await Promise.all(checks);
   find("start").disabled = false;
+  find("start").textContent = words.again;
 });
 find("tone").addEventListener("click", tone);
 root.addEventListener("click", (event) => {
   const answer = event.target.dataset.answer;
   if (answer) tell("speaker", answer);
 });
+addEventListener("online", () => {
+  if (found.connection === "bad") connection();
+});
 addEventListener("pagehide", () => {
-  for (const stream of running) for (const track of stream.getTracks()) track.stop();
+  release();
+  if (passedOn || !PARTS.every((part) => found[part])) return;
+  passedOn = true;
+  navigator.sendBeacon(words.report, body());
 });

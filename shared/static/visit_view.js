@@ -20,7 +20,8 @@ function line(person) {
   const item = document.createElement("li");
   const who = document.createElement("strong");
   who.textContent = label(person);
-  const since = new Date(person.since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const clock = { hour: "2-digit", minute: "2-digit" };
+  const since = new Date(person.since).toLocaleTimeString(document.documentElement.lang, clock);
   item.dataset.presence = person.presence;
   item.append(who, ` ${words[person.presence]} ${words.since} ${since}`);
   return item;
@@ -37,11 +38,17 @@ function show(state) {
   list.replaceChildren(...(state.people.length ? state.people.map(line) : [nobody]));
 }
 
+function close() {
+  say(words.closed);
+  list.hidden = true;
+}
+
 async function refresh() {
   let pause = PAUSE;
   try {
     const answer = await fetch(words.visitView, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (answer.status === 404 || answer.status === 400) return say(words.closed);
+    // Not ours to see any more: what was seen goes, too.
+    if (answer.status >= 400 && answer.status < 429) return close();
     if (!answer.ok) throw new Error(String(answer.status));
     show(await answer.json());
   } catch {

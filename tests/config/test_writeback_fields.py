@@ -33,6 +33,8 @@ REFUSED: list[tuple[str, str, Any]] = [
     ("epic", "interconnect_base", "https://ehr.test/?a=b"),
     ("epic", "interconnect_base", "https://[ehr"),
     ("epic", "path", "/a?b=c"),
+    ("epic", "device_path", "/a?b=c"),
+    ("epic", "device_works", "a b"),
     ("epic", "path", "//elsewhere.test/a"),
     ("epic", "path", "../a"),
     ("epic", "scope", "a  b"),
@@ -59,7 +61,7 @@ def test_every_option_has_a_row_that_is_refused() -> None:
     tried = {(adapter, name) for adapter, name, _ in REFUSED}
     same_form = {
         "status_disconnected", "type_provider", "parameter_conference", "parameter_user_type",
-        "parameter_vendor", "parameter_status",
+        "parameter_vendor", "parameter_status", "parameter_device", "device_fails",
     }  # fmt: skip
     untried = {
         option.name

@@ -3,16 +3,18 @@
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, BrowserType, Playwright
 
 _CHOSEN = Path(__file__).resolve().parents[2] / ".setup" / "browser"
+MADE_UP_DEVICES = "--use-fake-device-for-media-stream"
+MADE_UP_CONSENT = "--use-fake-ui-for-media-stream"
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
+    MADE_UP_DEVICES,
+    MADE_UP_CONSENT,
 )
 
 
@@ -26,4 +28,10 @@ def executable() -> str | None:
 
 def launch(playwright: Playwright) -> Browser:
     """Chromium without a screen, quiet on the network, with a camera and a microphone that are made up."""
-    return playwright.chromium.launch(executable_path=executable(), args=list(_ARGUMENTS))
+    return start(playwright.chromium)
+
+
+def start(kind: BrowserType, *without: str) -> Browser:
+    """The same, with some of its arguments left out."""
+    arguments = [one for one in _ARGUMENTS if one not in without]
+    return kind.launch(executable_path=executable(), args=arguments)

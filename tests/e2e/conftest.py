@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from sandbox.addresses import Addresses
 from sandbox.run import ROOT, Sandbox
 from tests.e2e.camera import Camera
+from tests.e2e.porch import Porch
+from tests.e2e.visitor import visitor
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +25,17 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def camera() -> Camera:
     """Takes screenshots into `screenshots/` or the folder that ANTESALA_SCREENSHOTS names."""
     return Camera(Path(os.environ.get("ANTESALA_SCREENSHOTS") or ROOT / "screenshots"))
+
+
+@pytest.fixture
+def porch() -> Iterator[Porch]:
+    """The doors with everything behind them agreeing at once."""
+    with Porch() as one:
+        yield one
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """One visitor's page."""
+    with visitor(browser) as somebody:
+        yield somebody.new_page()

@@ -134,7 +134,7 @@ def check_device(patient: Person, camera: Camera, kind: str, door: str) -> None:
     page = patient.context.new_page()
     page.goto(f"{door}/device-test")
     page.get_by_role("button", name="Start the check").click()
-    for device in ("browser", "camera", "service"):
+    for device in ("browser", "camera", "connection"):
         expect(page.locator(f"[data-result={device}]")).to_contain_text("Works")
     camera.take_all(page, f"{kind}-launch-device")
     page.close()

@@ -322,6 +322,14 @@ def test_every_person_is_written_down_once_and_the_patient_sealed(house: House) 
     assert PATIENT_ID not in repr(house.row)
 
 
+def test_a_visit_becomes_a_group_when_somebody_comes_by_a_groups_record(house: House) -> None:
+    found = []
+    for launcher, group in ((PROVIDER, False), (PATIENT, True), (PROVIDER, False)):
+        house.open(launcher, group=group)
+        found.append(house.row.group)
+    assert found == [False, True, True]
+
+
 def test_eight_launches_at_once_end_in_one_meeting_and_one_subscription(house: House) -> None:
     with ThreadPoolExecutor(8) as crowd:
         rooms = list(crowd.map(house.open, [PROVIDER, PATIENT] * 4))

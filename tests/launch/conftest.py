@@ -186,11 +186,12 @@ class Browser:
 class World:
     """Everything together; ``launch`` walks both legs."""
 
-    def __init__(self, *neighbours: str, keys: SigningKeys | None = None) -> None:
+    def __init__(self, *neighbours: str, public: str = PUBLIC, keys: SigningKeys | None = None) -> None:
         """``neighbours``: further organizations that the operator lists; each then needs keys of its own.
 
         ``keys``: those of the app, where nothing depends on when they are read.
         """
+        self.public = public
         self.tenants = {microsoft.TENANT, *neighbours}
         self.secrets = _Secrets()
         self.clock = Clock()
@@ -199,7 +200,7 @@ class World:
         self.entra, self.people, self.rooms = microsoft.Entra(), microsoft.People(), microsoft.Rooms()
         self.entra.account = microsoft.account()
         self.keys = keys or SigningKeys(self.secrets, self.clock, self.tenants)
-        self.ehr = Ehr(self.clock, self.keys.jwks(microsoft.TENANT))
+        self.ehr = Ehr(self.clock, self.keys.jwks(microsoft.TENANT), public)
         self.browser = Browser()
         self.services = self._services(self.keys)
         self.provider = ProviderDoor(cast("Any", self.services))
@@ -224,7 +225,7 @@ class World:
             entropy=self.entropy,
         )
         return SimpleNamespace(
-            settings=SimpleNamespace(public_url=PUBLIC, tenants=self.tenants),
+            settings=SimpleNamespace(public_url=self.public, tenants=self.tenants),
             clock=clock,
             entropy=self.entropy,
             sealer=sealer,
@@ -238,6 +239,7 @@ class World:
             people=self.people,
             rooms=self.rooms,
             pages=pages,
+            tokens=None,
         )
 
     def use(self, settings: Revision, head: Connection | None = None) -> None:

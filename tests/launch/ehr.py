@@ -79,7 +79,9 @@ class Sent:
 class Ehr:
     """``Outbound`` to our code, a hospital to the test."""
 
-    def __init__(self, clock: Clock, app_keys: dict[str, Any]) -> None:
+    def __init__(self, clock: Clock, app_keys: dict[str, Any], public: str) -> None:
+        """``public``: where the app says that it is."""
+        self.public = public
         self.clock = clock
         self.failures = Failures()
         self.sent: list[Sent] = []
@@ -102,7 +104,7 @@ class Ehr:
         assert query["aud"] in self.bases
         assert query.get("code_challenge_method") in ("S256", None)
         assert len(query["state"]) >= 22
-        assert query["redirect_uri"] == f"https://antesala.example/launch/{side}/callback"
+        assert query["redirect_uri"] == f"{self.public}/launch/{side}/callback"
         assert "launch" in query["scope"].split()
         code = f"code-{len(self._codes)}"
         self._codes[code] = {**query, "user": user, "members": members}

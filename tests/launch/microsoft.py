@@ -73,12 +73,19 @@ class Rooms:
     opened: list[tuple[VisitContext, Launcher]] = field(default_factory=list)
     refusal: Refusal | None = None
     patient_url: str = "https://visit.teams.example/patient"
+    provider_url: str = "https://teams.example/provider"
+    organizer: str = ""
+    """Whose name the meeting is in; empty: the launching provider's."""
 
     def open(self, approved: Approved, context: VisitContext, launcher: Launcher) -> Room:
         if self.refusal:
             raise self.refusal
         self.opened.append((context, launcher))
         visit = Visit(
-            context.connection, context.visit_key, approved.revision.number, "2030-03-01T09:00:00.000Z"
+            context.connection,
+            context.visit_key,
+            approved.revision.number,
+            "2030-03-01T09:00:00.000Z",
+            organizer=self.organizer or launcher.oid,
         )
-        return Room("https://teams.example/provider", self.patient_url, live=True, visit=visit)
+        return Room(self.provider_url, self.patient_url, live=True, visit=visit)

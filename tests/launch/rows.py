@@ -1,11 +1,12 @@
 """The region's rooms in memory, with the meaning that ``shared.store`` promises."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 from shared.connection import Approved, Connection, Revision
 from shared.errors import Refusal
 from shared.store.ehr_users import Link
+from shared.store.operations import Claim, Outcome
 from shared.store.visits import Visit
 
 
@@ -83,12 +84,34 @@ class Visits:
 
 
 @dataclass
+class Operations:
+    """Claims and outcomes; ``rows`` maps an operation to its outcome, empty while it is claimed."""
+
+    rows: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def claim(self, connection: str, operation: str, owner: str) -> Claim:
+        outcome = self.rows.setdefault((connection, operation), owner)
+        if outcome == owner:
+            return Claim("mine")
+        known = [one for one in get_args(Outcome.__value__) if one == outcome]
+        return Claim("settled", known[0]) if known else Claim("busy")
+
+    def settle(self, connection: str, operation: str, outcome: Outcome) -> None:
+        self.rows[connection, operation] = outcome
+
+    def release(self, connection: str, operation: str, owner: str) -> None:
+        if self.rows.get((connection, operation)) == owner:
+            del self.rows[connection, operation]
+
+
+@dataclass
 class Region:
     connections: Connections = field(default_factory=Connections)
     ehr_users: EhrUsers = field(default_factory=EhrUsers)
     launches: Launches = field(default_factory=Launches)
     audit: Audit = field(default_factory=Audit)
     visits: Visits = field(default_factory=Visits)
+    operations: Operations = field(default_factory=Operations)
 
 
 @dataclass

@@ -250,7 +250,10 @@ def test_every_page_of_the_doors_renders_in_the_app(world: World) -> None:
         ("launch_provider/onward.html", {"url": f"{BASE}?a=1&b=2"}),
         ("launch_provider/account.html", {"users": [], "account_name": "<b>"}),
         ("launch_provider/visit.html", {"state_url": "/x"}),
-        ("launch_patient/device_test.html", {"service_url": "/healthz"}),
+        (
+            "launch_patient/device_test.html",
+            {"service_url": "/healthz", "report_url": "", "ticket": "", "web_view": False},
+        ),
     ):
         text = PAGES.render(template, request, **values)
         assert "<b>" not in text

@@ -1,6 +1,7 @@
 """The live view: what it shows, to whom, and what it never shows."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from shared.store.visits import Person
 from shared.visit.roster import Presence, Roster, Sighting
 from tests.launch import microsoft
-from tests.launch.conftest import CONNECTION, Shown, World
+from tests.launch.conftest import CONNECTION, Shown, World, revision
 from tests.launch.ehr import BASE
 
 NINE = datetime(2030, 3, 1, 9, 0, tzinfo=UTC)
@@ -126,3 +127,39 @@ def test_a_view_should_not_pass_under_another_handle(world: World, url: str) -> 
 def test_a_view_should_close_after_twelve_hours(world: World, url: str) -> None:
     world.clock.pass_by(hours=12, seconds=1)
     assert show(world, url).reason == "view-unknown"
+
+
+def page(world: World, url: str) -> Shown:
+    route = {"connection": CONNECTION, "handle": url.rpartition("/")[2]}
+    return world.browser.open(world.view.page, url, route=route)
+
+
+def test_a_view_should_close_when_the_clinician_is_unlinked(world: World, url: str) -> None:
+    world.stores.region.ehr_users.unlink(CONNECTION, "EMP-88101")
+    assert show(world, url).reason == "view-unknown"
+    assert page(world, url).reason == "view-unknown"
+
+
+def test_a_view_should_close_when_somebody_else_is_linked(world: World, url: str) -> None:
+    users = world.stores.region.ehr_users
+    ((key, link),) = users.rows.items()
+    users.rows[key] = replace(link, oid=microsoft.LINDQVIST)
+    assert show(world, url).reason == "view-unknown"
+
+
+def test_a_view_should_close_when_the_connection_no_longer_serves(world: World, url: str) -> None:
+    world.use(replace(revision(), state="rejected"))
+    assert show(world, url).reason == "view-unknown"
+
+
+def test_a_view_survives_a_new_revision(world: World, url: str) -> None:
+    world.use(replace(revision(), number=2))
+    assert show(world, url).status == 200
+
+
+def test_a_request_for_the_state_looks_at_the_connection_once(world: World, url: str) -> None:
+    put(world, sighting("1", "waiting", 1))
+    before = world.stores.region.connections.reads
+    show(world, url)
+    assert world.stores.region.connections.reads - before == 1
+    assert not world.people.asked

@@ -17,10 +17,11 @@ function markItem(mark) {
 async function refresh() {
   const answer = await fetch(address, { cache: "no-store" });
   if (!answer.ok) throw new Error(String(answer.status));
-  const { at, visits } = await answer.json();
+  const { at, visits, devices } = await answer.json();
   for (const row of document.querySelectorAll("tr[data-visit]")) {
     const items = (visits[row.dataset.visit] ?? []).map(markItem);
     row.querySelector(".marks").replaceChildren(...items);
+    row.querySelector("[data-device]").textContent = devices[row.dataset.visit] ?? "";
   }
   live.textContent = `Live, updated ${at}`;
   live.classList.remove("stale");
