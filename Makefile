@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help setup sandbox visit test check format translations keys func clean-sandbox pins
+.PHONY: help setup sandbox visit test check format translations conformance keys func clean-sandbox pins
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ format: setup-check ## put the code into its form
 
 translations: setup-check ## bring the catalogs of the languages up to date
 	@$(PYTHON) scripts/translations.py
+
+conformance: setup-check ## write docs/smart-conformance.md from the table and the tests' marks
+	@$(PYTHON) scripts/conformance.py
 
 keys: setup-check ## make keys into DIR (default ./keys, git-ignored) for a vault; with TENANT=<ID> only that organization's
 	@$(PYTHON) -m sandbox.keys $(or $(DIR),keys) $(TENANT)

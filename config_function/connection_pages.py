@@ -119,7 +119,7 @@ class ConnectionPages:
             caller,
             status=422 if faults else 200,
             **self._shell.facts(caller, view),
-            missing=_missing(view) if view.latest.state in ("draft", "rejected") else [],
+            missing=_missing(view, faults or {}) if view.latest.state in ("draft", "rejected") else [],
             faults=faults or {},
             typed=request.form,
             proven=_proven(view.latest, caller, self._desk),
@@ -128,14 +128,15 @@ class ConnectionPages:
         )
 
 
-def _missing(view: View) -> list[tuple[Rule, Sentence]]:
-    """What is still to be decided, with the field it belongs to."""
+def _missing(view: View, faults: Mapping[str, Sentence]) -> list[tuple[Rule, Sentence]]:
+    """What is still to be decided or was found wrong when submitting, with the field it belongs to."""
+    named = dict(faults)
     try:
         revisions.need_complete(view.latest, view.connection.fhir_base)
     except FieldRefusal as refusal:
-        faults = forms.by_field(refusal.fields, view.latest.writeback.adapter)
-        return [(rule, faults[rule.name]) for rule in forms.every_rule() if rule.name in faults]
-    return []
+        named |= refusal.fields
+    by_field = forms.by_field(named, view.latest.writeback.adapter)
+    return [(rule, by_field[rule.name]) for rule in forms.every_rule() if rule.name in by_field]
 
 
 def _proven(revision: Revision, caller: Caller, desk: Desk) -> bool:

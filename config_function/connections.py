@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from config_function import fields, revisions
+from config_function import endpoints, fields, revisions
 from config_function.access import Caller, View, is_approver, may_create, may_edit, may_see
 from config_function.bases import Bases
 from config_function.kinds import KINDS
@@ -27,7 +27,7 @@ from shared.connection import (
     Region,
     Revision,
 )
-from shared.errors import FieldRefusal, OutsideError, Refusal
+from shared.errors import FieldRefusal, Refusal
 from shared.keys import SigningKeys
 from shared.settings import Settings
 from shared.smart.discovery import Discovery
@@ -299,20 +299,16 @@ class Connections:
         return report.base
 
     def _endpoints(self, view: View) -> Endpoints:
-        connection, client = view.connection, view.latest.provider
-        self._discovery.forget(connection.fhir_base, client_id=client.client_id, kind=connection.kind)
-        try:
-            found = self._discovery.get(
-                connection.fhir_base, client_id=client.client_id, kind=connection.kind
-            )
-            return found.endpoints(self._id_tokens.jwks_url(found))
-        except OutsideError as error:
-            code = "ehr-unreachable" if error.transient else "ehr-answer-invalid"
-            raise Refusal(code, type(error).__name__) from error
+        shown = endpoints.found(self._discovery, self._id_tokens, view)
+        endpoints.need_same_servers(self._discovery, view, shown)
+        return shown
 
     def _still_found(self, view: View) -> None:
         """What is approved is what was shown: a change since the submission is Refusal endpoint-changed."""
-        now = self._endpoints(view)
+        try:
+            now = self._endpoints(view)
+        except FieldRefusal as refusal:
+            raise Refusal("endpoint-changed", "another form of the base, since it was submitted") from refusal
         if now != view.latest.endpoints:
             raise Refusal("endpoint-changed", "since it was submitted")
 

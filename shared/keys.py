@@ -173,11 +173,14 @@ def _key_ring(text: str) -> _KeyRing:
     public: list[dict[str, Any]] = []
     for row in json.loads(text):
         key = SigningKey(row["kid"], row["alg"], _signing_key(row["private_key"]))
-        public.append(_public_jwk(key))
         if row["state"] == "current":
             if key.alg in current:
                 raise ValueError(f"two current signing keys for {key.alg}")
             current[key.alg] = key
+        if any(known["kid"] == key.kid for known in public):
+            # Nobody could tell which of the two signed (SMART 2.2 section 5.2: unique within the set).
+            raise ValueError(f"two signing keys are called {key.kid}")
+        public.append(_public_jwk(key))
     return _KeyRing(current, {"keys": public})
 
 

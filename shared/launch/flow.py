@@ -27,11 +27,14 @@ from shared.sealing import Sealer
 from shared.smart import authorize
 from shared.smart.discovery import Discovery, SmartConfiguration
 from shared.smart.id_token import Identity, IdTokens
+from shared.smart.scopes import may_read
 from shared.smart.token import TokenAnswer, Tokens
 from shared.store import Stores
 from shared.web import Request, Response, html, redirect
 
 FLOWS = 6
+# Kinds of visit that are named by a resource, which is then read with the user's own token.
+_NAMED_BY_READING: Mapping[str, str] = {"appointment": "Appointment", "encounter": "Encounter"}
 
 
 class SmartFlow:
@@ -147,6 +150,7 @@ class SmartFlow:
             token = self._tokens.exchange_code(
                 config, client, code, taken.verifier, taken.redirect_uri, tenant=connection.tenant
             )
+        _wide_enough(taken, revision, token)
         identity = self._identity(taken, connection, revision, config, client, token)
         return Finished(
             taken.purpose,
@@ -227,7 +231,9 @@ class SmartFlow:
             raise Refusal("identity-missing")
         bases = (connection.fhir_base, *revision.issuers)
         with ehr_answers("id_token"):
-            identity = self._id_tokens.verify(token.id_token, config, client.client_id, taken.nonce, bases)
+            identity = self._id_tokens.verify(
+                token.id_token, config, client.client_id, taken.nonce, bases, connection.kind
+            )
         if not identity.user_type and not named_in_context:
             raise Refusal("identity-missing", "no fhirUser")
         if identity.user_type and identity.user_type not in AUDIENCE[taken.purpose]:
@@ -243,6 +249,16 @@ def _code(request: Request) -> str:
     if not code:
         raise Refusal("launch-incomplete", "no code")
     return opaque(code, "code", CODE_LIMIT)
+
+
+def _wide_enough(taken: Taken, revision: Revision, token: TokenAnswer) -> None:
+    """A scope narrowed until the visit cannot be read is the EHR's refusal, and its analyst's to mend.
+
+    No ``scope`` in the answer means the one that was asked for (RFC 6749 section 5.1).
+    """
+    needed = _NAMED_BY_READING.get(revision.visit_source.kind)
+    if needed and taken.purpose != "approval" and token.scope and not may_read(token.scope, needed):
+        raise Refusal("ehr-refused", f"granted without {needed}")
 
 
 def _same_issuer(request: Request, config: SmartConfiguration) -> None:

@@ -67,7 +67,7 @@ class Chart:
             frozenset(patient for patient in patients if patient),
             _moment(resource.get("start")),
             _moment(resource.get("end")),
-            resource.get("status") in CANCELLED,
+            str(resource.get("status")) in CANCELLED,
         )
 
     def encounter(self, identifier: str) -> Encounter:
@@ -79,7 +79,7 @@ class Chart:
             identifier,
             self.id_in(_child(resource, "subject").get("reference"), "Patient"),
             tuple(dict.fromkeys(appointment for appointment in found if appointment)),
-            resource.get("status") in CANCELLED,
+            str(resource.get("status")) in CANCELLED,
         )
 
     def practitioner_name(self, identifier: str) -> str:

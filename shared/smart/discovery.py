@@ -1,8 +1,7 @@
 """Which endpoints a FHIR base names (SMART App Launch 2.2, sections 2.1.4 and 2.2: smart-configuration).
 
 - asked for at ``{base}/.well-known/smart-configuration``; where that is not there (a DSTU2 base, an old
-  server), at ``{base}/metadata`` through the deprecated ``oauth-uris`` extension, in JSON (reference ehr.md
-  1.2, 2.1);
+  server), at ``{base}/metadata`` through the deprecated ``oauth-uris`` extension (``smart.capability``);
 - relative addresses are read against the FHIR base;
 - every address must be https, without user name or fragment. Only the authorization endpoint, which the
   browser opens and not we, may be http on a host that the operator listed (the sandbox);
@@ -10,7 +9,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,13 +17,15 @@ from shared.clock import Clock
 from shared.connection import EhrKind, Endpoints
 from shared.errors import AnswerRefused, Refusal, StatusRefused
 from shared.outbound import Answer, Outbound
+from shared.smart import capability
 from shared.smart.dialect import DIALECTS
 from shared.smart.shelf import Shelf
 
-OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _URL_LIMIT = 2048
 _LIST_LIMIT = 500
 _SECONDS = 8.0
+# A configuration has a few kilobytes.
+_MOST_BYTES = 500_000
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,10 @@ class Discovery:
         self._shelf.forget((fhir_base, client_id if DIALECTS[kind].headers(client_id) else ""))
 
     def pinned(self, config: SmartConfiguration, endpoints: Endpoints) -> SmartConfiguration:
-        """The configuration, if every address is on an approved origin; Refusal ``endpoint-changed``."""
+        """The configuration, if every address is on an approved origin; Refusal ``endpoint-changed``.
+
+        Where it names no issuer (a DSTU2 base beside the R4 one), identities must be of the approved issuer.
+        """
         pairs = (
             ("authorization", config.authorization_endpoint, endpoints.authorization),
             ("token", config.token_endpoint, endpoints.token),
@@ -80,19 +84,24 @@ class Discovery:
                 raise Refusal("endpoint-changed", name)
         if endpoints.issuer and config.issuer and config.issuer != endpoints.issuer:
             raise Refusal("endpoint-changed", "issuer")
-        return config
+        return config if config.issuer else replace(config, issuer=endpoints.issuer)
 
     def _fetch(self, base: str, headers: Mapping[str, str]) -> SmartConfiguration:
         root = base.rstrip("/") + "/"
         answer = self._ask(f"{root}.well-known/smart-configuration", "application/json", headers)
         if answer.status in (400, 401, 403, 404, 405, 406, 410, 501):
-            fallback = self._ask(f"{root}metadata", "application/fhir+json, application/json", headers)
-            return self._configuration(root, _oauth_uris(_document(fallback)))
+            fallback = self._ask(f"{root}metadata", capability.ACCEPT, headers, capability.MOST_BYTES)
+            return self._configuration(root, capability.oauth_uris(fallback))
         return self._configuration(root, _document(answer))
 
-    def _ask(self, url: str, accept: str, headers: Mapping[str, str]) -> Answer:
+    def _ask(self, url: str, accept: str, headers: Mapping[str, str], max_bytes: int = _MOST_BYTES) -> Answer:
         return self._outbound.send(
-            "GET", url, headers={"Accept": accept, **headers}, timeout=_SECONDS, service="ehr-discovery"
+            "GET",
+            url,
+            headers={"Accept": accept, **headers},
+            timeout=_SECONDS,
+            max_bytes=max_bytes,
+            service="ehr-discovery",
         )
 
     def _configuration(self, root: str, document: Mapping[str, Any]) -> SmartConfiguration:
@@ -139,7 +148,8 @@ def checked_address(url: str, name: str, http_hosts: frozenset[str] = frozenset(
         raise AnswerRefused(f"{name} is no address") from error
     if not host or parts.username is not None or parts.password is not None or parts.fragment:
         raise AnswerRefused(f"{name} is no plain address")
-    if any(not "!" <= letter <= "~" for letter in url):
+    # A backslash is a slash to browsers and none to us.
+    if any(not "!" <= letter <= "~" or letter == "\\" for letter in url):
         raise AnswerRefused(f"{name} holds characters that belong in no address")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in http_hosts):
         raise AnswerRefused(f"{name} is not https")
@@ -186,22 +196,3 @@ def _words(document: Mapping[str, Any], name: str) -> frozenset[str]:
     if not isinstance(value, list):
         return frozenset()
     return frozenset(word for word in value[:_LIST_LIMIT] if isinstance(word, str))
-
-
-def _oauth_uris(statement: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The capability statement's endpoints under the names of smart-configuration."""
-    parts = {"authorize": "authorization_endpoint", "token": "token_endpoint"}
-    found: dict[str, Any] = {}
-    for rest in _objects(statement.get("rest")):
-        security = rest.get("security")
-        for extension in _objects(security.get("extension") if isinstance(security, dict) else None):
-            if extension.get("url") == OAUTH_URIS:
-                for part in _objects(extension.get("extension")):
-                    name = parts.get(str(part.get("url")))
-                    if name:
-                        found.setdefault(name, part.get("valueUri"))
-    return found
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value[:_LIST_LIMIT] if isinstance(item, dict)] if isinstance(value, list) else []

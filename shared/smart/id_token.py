@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.clock import Clock
+from shared.connection import EhrKind
 from shared.errors import AnswerRefused, Refusal, StatusRefused
 from shared.oidc import KeySets, TokenRefused
 from shared.outbound import Outbound
+from shared.smart.dialect import DIALECTS
 from shared.smart.discovery import SmartConfiguration, checked_address, origin
 from shared.smart.shelf import Shelf
 
@@ -47,21 +49,31 @@ class IdTokens:
         self._shelf: Shelf[str, str] = Shelf(clock)
 
     def verify(
-        self, token: str, config: SmartConfiguration, client_id: str, nonce: str, bases: tuple[str, ...] = ()
+        self,
+        token: str,
+        config: SmartConfiguration,
+        client_id: str,
+        nonce: str,
+        bases: tuple[str, ...] = (),
+        kind: EhrKind = "fhir",
     ) -> Identity:
         """The identity in the token. ``bases``: FHIR bases under which an absolute fhirUser may lie."""
         issuer = config.issuer or self._claimed_issuer(token, config)
+        forms = DIALECTS[kind].issuer_forms(issuer)
         try:
             claims = self._keysets.verify(
                 token,
                 jwks_url=self.jwks_url(config, issuer),
-                issuer=issuer,
+                issuer=lambda claims: named if (named := str(claims.get("iss"))) in forms else issuer,
                 audience=client_id,
                 algorithms=ALGORITHMS,
                 required=("exp", "iat", "iss", "aud", "sub", "nonce"),
             )
         except TokenRefused as error:
             raise Refusal("identity-invalid", str(error.why)) from error
+        if claims.get("azp", client_id) != client_id:
+            # Said even of a single audience, it is who asked for the token (OpenID Connect Core 3.1.3.7).
+            raise Refusal("identity-invalid", "azp")
         if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
             raise Refusal("identity-invalid", "nonce")
         return _identity(claims, bases)

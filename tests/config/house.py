@@ -75,11 +75,11 @@ class Ehr:
     headers: dict[str, str] = field(default_factory=dict)
     inside: set[str] = field(default_factory=lambda: {"10.0.0.8", "inside.sierra.example"})
 
-    def serve(self, base: str, version: str = "4.0.1", host: str = "") -> None:
+    def serve(self, base: str, version: str = "4.0.1", host: str = "", issuer: str = "") -> None:
         auth = host or f"https://{urlsplit(base).netloc}/oauth2"
         self.pages[f"{base}/metadata"] = {"resourceType": "CapabilityStatement", "fhirVersion": version}
         self.pages[f"{base}/.well-known/smart-configuration"] = {
-            "issuer": base,
+            "issuer": issuer or base,
             "jwks_uri": f"{auth}/keys",
             "authorization_endpoint": f"{auth}/authorize",
             "token_endpoint": f"{auth}/token",

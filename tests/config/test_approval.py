@@ -6,7 +6,7 @@ from config_function import revisions
 from shared.clock import timestamp
 from shared.connection import Proof, Revision
 from shared.errors import Refusal
-from tests.config.house import ADMIN, ANALYST, CLINICIAN, House
+from tests.config.house import ADMIN, ANALYST, CLINICIAN, House, Page
 from tests.fakes import FakeClock
 
 
@@ -127,8 +127,43 @@ def test_what_names_visits_and_users_is_frozen_by_approval(house: House) -> None
         assert "Make a new connection" in page.text
 
 
+@pytest.mark.smart(8)
 def test_the_ehrs_token_is_nowhere_in_what_is_stored(house: House) -> None:
     connection = house.in_service(house.browser(ADMIN))
     rows = house.stores.of(connection).connections.revisions(connection)
     assert "thrown away" not in str([row.document() for row in rows])
     assert rows[0].proof.by == ANALYST
+
+
+def test_another_form_of_the_base_is_held_against_the_same_servers(house: House) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.begun(admin)
+    other = house.base.replace("/R4", "/DSTU2")
+    admin.save(connection, "ehr", {"issuers": other})
+    path = f"/config/connections/{connection}"
+
+    def submit() -> Page:
+        return admin.post(f"{path}/submit", {"version": admin.get(path).value("version")})
+
+    page = submit()
+    assert f"The sign-in servers of {other} cannot be read." in page.text
+    house.ehr.serve(other, host="https://evil.example/oauth2")
+    page = submit()
+    assert page.status == 422
+    assert f"{other} signs people in at other servers than the FHIR base." in page.text
+    house.ehr.serve(other, issuer=house.base)
+    assert submit().status == 303
+
+
+def test_another_form_that_moves_after_the_submission_is_not_approved(house: House) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.begun(admin)
+    other = house.base.replace("/R4", "/DSTU2")
+    house.ehr.serve(other, issuer=house.base)
+    admin.save(connection, "ehr", {"issuers": other})
+    path = f"/config/connections/{connection}"
+    assert admin.post(f"{path}/submit", {"version": admin.get(path).value("version")}).status == 303
+    house.ehr.serve(other, host="https://evil.example/oauth2", issuer=house.base)
+    page = house.approve(house.browser(ANALYST), connection)
+    assert "endpoint-changed" in page.text
+    assert house.approved(connection) is None

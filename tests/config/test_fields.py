@@ -131,6 +131,7 @@ def test_script_in_any_text_is_shown_as_text(house: House) -> None:
     assert "<script>y" not in page.text
 
 
+@pytest.mark.smart(23)
 def test_a_secret_goes_to_the_vault_and_never_comes_back(house: House) -> None:
     admin = house.browser(ADMIN)
     connection = house.begun(admin)

@@ -40,6 +40,7 @@ def test_semantics(registry: Adapters) -> None:
     assert registry.of(approved("fhir")).semantics == "event"
 
 
+@pytest.mark.smart(264, 236)
 @pytest.mark.parametrize("status", [200, 201])
 def test_success_is_told_once_with_our_token(kind: str, registry: Adapters, desk: Desk, status: int) -> None:
     desk.answers = [answer(status)]
@@ -51,6 +52,7 @@ def test_success_is_told_once_with_our_token(kind: str, registry: Adapters, desk
     assert ("Epic-Client-ID" in desk.told[0].headers) == (kind == "epic")
 
 
+@pytest.mark.smart(263)
 def test_the_token_serves_until_a_minute_before_it_expires(
     kind: str, registry: Adapters, desk: Desk, clock: FakeClock
 ) -> None:

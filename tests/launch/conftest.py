@@ -31,7 +31,7 @@ from shared.smart.id_token import IdTokens
 from shared.smart.token import Tokens
 from shared.web import Request, Response
 from tests.launch import microsoft
-from tests.launch.ehr import AUTHORIZE, BASE, ISSUER, JWKS, TOKEN, Ehr, query_of, signing_key
+from tests.launch.ehr import AUTHORIZE, BASE, ISSUER, JWKS, SECRET, TOKEN, Ehr, query_of, signing_key
 from tests.launch.rows import Stores
 
 PUBLIC = "https://antesala.example"
@@ -60,6 +60,8 @@ class _Secrets:
 
     def read(self, name: str) -> str:
         self.reads.append(name)
+        if name == "client-secret":
+            return SECRET
         if name not in self.names:
             raise SecretMissing(name)
         return _signing_keys()
@@ -79,6 +81,12 @@ def _signing_keys() -> str:
     keys = (("rs-1", "RS384", signing_key("app")), ("es-1", "ES384", ec.generate_private_key(ec.SECP384R1())))
     rows = [{"kid": kid, "alg": alg, "private_key": pem(key), "state": "current"} for kid, alg, key in keys]
     return json.dumps(rows)
+
+
+@cache
+def own_keys() -> SigningKeys:
+    """The same for many worlds: to parse an RSA key takes longer than a launch."""
+    return SigningKeys(_Secrets(), Clock(), {microsoft.TENANT})
 
 
 def connection() -> Connection:
@@ -178,8 +186,11 @@ class Browser:
 class World:
     """Everything together; ``launch`` walks both legs."""
 
-    def __init__(self, *neighbours: str, public: str = PUBLIC) -> None:
-        """``neighbours``: further organizations that the operator lists; each then needs keys of its own."""
+    def __init__(self, *neighbours: str, public: str = PUBLIC, keys: SigningKeys | None = None) -> None:
+        """``neighbours``: further organizations that the operator lists; each then needs keys of its own.
+
+        ``keys``: those of the app, where nothing depends on when they are read.
+        """
         self.public = public
         self.tenants = {microsoft.TENANT, *neighbours}
         self.secrets = _Secrets()
@@ -188,10 +199,10 @@ class World:
         self.stores = Stores()
         self.entra, self.people, self.rooms = microsoft.Entra(), microsoft.People(), microsoft.Rooms()
         self.entra.account = microsoft.account()
-        keys = SigningKeys(self.secrets, self.clock, self.tenants)
-        self.ehr = Ehr(self.clock, keys.jwks(microsoft.TENANT), public)
+        self.keys = keys or SigningKeys(self.secrets, self.clock, self.tenants)
+        self.ehr = Ehr(self.clock, self.keys.jwks(microsoft.TENANT), public)
         self.browser = Browser()
-        self.services = self._services(keys)
+        self.services = self._services(self.keys)
         self.provider = ProviderDoor(cast("Any", self.services))
         self.patient = PatientDoor(cast("Any", self.services))
         self.view = VisitView(cast("Any", self.services))
@@ -289,4 +300,4 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    return World()
+    return World(keys=own_keys())

@@ -6,18 +6,18 @@ Its failure modes are one dataclass; the recorder is ``sent``. No network.
 import hashlib
 import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from shared.clock import Clock
-from shared.errors import Unreachable
+from shared.errors import AnswerRefused, Unreachable
 from shared.outbound import Answer
 
 ORIGIN = "https://ehr.example"
@@ -27,6 +27,7 @@ AUTHORIZE = f"{ORIGIN}/oauth2/authorize"
 TOKEN = f"{ORIGIN}/oauth2/token"
 JWKS = f"{ORIGIN}/oauth2/keys"
 CLIENTS = {"provider-client": "provider", "patient-client": "patient"}
+SECRET = "s p+c/é"
 
 
 @cache
@@ -40,13 +41,17 @@ class Failures:
 
     down: frozenset[str] = frozenset()
     """Paths' ends that do not answer at all."""
+    slow: float = 0.0
+    """Seconds that every answer takes."""
+    elsewhere: dict[str, Answer] = field(default_factory=dict)
+    """Answers of other servers, by address."""
     smart: dict[str, Any] = field(default_factory=dict)
     """Members of smart-configuration that are replaced (None: left out)."""
     smart_status: int = 200
     discovery_body: bytes | None = None
     """What discovery answers instead."""
-    metadata: dict[str, Any] | None = None
-    """The capability statement, where there is one."""
+    metadata: dict[str, Any] | bytes | None = None
+    """The capability statement, where there is one: JSON, or as it stands."""
     openid: dict[str, Any] = field(default_factory=dict)
     token_status: int = 200
     token_error: str = "invalid_grant"
@@ -81,8 +86,13 @@ class Ehr:
         self.failures = Failures()
         self.sent: list[Sent] = []
         self._app_keys = {key["kid"]: key for key in app_keys["keys"]}
+        self.bases: tuple[str, ...] = (BASE,)
+        self.auth: dict[str, str] = {}
+        """How a client is registered, if not with our keys: ``basic`` or ``public``."""
         self._codes: dict[str, dict[str, Any]] = {}
         self._assertions: set[str] = set()
+        self.issued: list[str] = []
+        """Every access and id token that was given out."""
         self.resources: dict[str, Any] = {}
 
     # -- the browser's side
@@ -91,8 +101,8 @@ class Ehr:
         """The user agrees: the address the browser is sent back to."""
         side = CLIENTS[query["client_id"]]
         assert query["response_type"] == "code"
-        assert query["aud"] == BASE
-        assert query["code_challenge_method"] == "S256"
+        assert query["aud"] in self.bases
+        assert query.get("code_challenge_method") in ("S256", None)
         assert len(query["state"]) >= 22
         assert query["redirect_uri"] == f"{self.public}/launch/{side}/callback"
         assert "launch" in query["scope"].split()
@@ -109,18 +119,26 @@ class Ehr:
         *,
         headers: dict[str, str] | None = None,
         form: dict[str, str] | None = None,
+        timeout: float = 10.0,
+        max_bytes: int = 1_000_000,
         service: str,
         **_: Any,
     ) -> Answer:
         self.sent.append(Sent(method, url, dict(headers or {}), dict(form or {}), service))
         path = urlsplit(url).path
-        if any(path.endswith(end) for end in self.failures.down):
+        if any(path.endswith(end) for end in self.failures.down) or self.failures.slow > timeout:
             raise Unreachable(service)
         assert url.startswith("https://")
+        answer = self.failures.elsewhere.get(url) or self._answer(url, path)
+        if len(answer.body) > max_bytes:
+            raise AnswerRefused(f"{service}: the answer is too large")
+        return answer
+
+    def _answer(self, url: str, path: str) -> Answer:
         if path.endswith("/.well-known/smart-configuration"):
             return self._discovery()
         if path.endswith("/metadata"):
-            return _json(200, self.failures.metadata) if self.failures.metadata else _json(404, {})
+            return self._metadata()
         if path.endswith("/.well-known/openid-configuration"):
             return _json(200, {"issuer": ISSUER, "jwks_uri": JWKS, **self.failures.openid})
         if url == JWKS:
@@ -149,6 +167,12 @@ class Ehr:
         }
         return _json(failures.smart_status, _without_none(document))
 
+    def _metadata(self) -> Answer:
+        statement = self.failures.metadata
+        if isinstance(statement, bytes):
+            return Answer(200, {"content-type": "application/xml+fhir"}, statement)
+        return _json(200, statement) if statement else _json(404, {})
+
     def _token(self, request: Sent) -> Answer:
         form = request.form
         if self.failures.token_status != 200:
@@ -159,7 +183,10 @@ class Ehr:
         if not self._authenticated(request, granted["client_id"]):
             return _json(401, {"error": "invalid_client"})
         challenge = urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
-        if challenge.decode() != granted["code_challenge"] or form["redirect_uri"] != granted["redirect_uri"]:
+        if (
+            challenge.decode() != granted.get("code_challenge")
+            or form["redirect_uri"] != granted["redirect_uri"]
+        ):
             return _json(400, {"error": "invalid_grant"})
         answer = {
             "access_token": f"token-of-{granted['user']}",
@@ -170,10 +197,18 @@ class Ehr:
             **granted["members"],
             **self.failures.token_members,
         }
-        return _json(200, _without_none(answer))
+        answer = _without_none(answer)
+        self.issued += [str(answer[name]) for name in ("access_token", "id_token") if answer.get(name)]
+        return _json(200, answer)
 
     def _authenticated(self, request: Sent, client_id: str) -> bool:
-        form = request.form
+        form, kind = request.form, self.auth.get(client_id)
+        if kind == "public":
+            return form["client_id"] == client_id and "Authorization" not in request.headers
+        if kind == "basic":
+            pair = f"{quote_plus(client_id)}:{quote_plus(SECRET)}"
+            assert not {"client_id", "client_secret", "client_assertion"} & set(form)
+            return request.headers["Authorization"] == f"Basic {b64encode(pair.encode()).decode()}"
         assert "client_id" not in form, "a confidential client does not name itself in the form"
         assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
         header = jwt.get_unverified_header(form["client_assertion"])
@@ -220,9 +255,11 @@ class Ehr:
 
     def _resource(self, url: str, request: Sent) -> Answer:
         assert request.headers["Authorization"].startswith("Bearer token-of-")
-        found = {**self.resources, **self.failures.resources}.get(url.removeprefix(f"{BASE}/"))
+        name = url.removeprefix(f"{BASE}/")
+        found = {**self.resources, **self.failures.resources}.get(name)
         if isinstance(found, int):
-            return _json(found, {"resourceType": "OperationOutcome"})
+            outcome = {"resourceType": "OperationOutcome"}
+            return _json(found, outcome if found >= 400 else self.resources.get(name, outcome))
         return _json(200, found) if found is not None else _json(404, {})
 
 

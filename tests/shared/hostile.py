@@ -15,11 +15,20 @@ type Behaviour = Callable[[socket.socket, bytes], None]
 class HostileServer:
     """Listens on 127.0.0.1; every request's head is kept in ``requests`` before ``behaviour`` answers it."""
 
-    def __init__(self, certificate: trustme.LeafCert | None, behaviour: Behaviour) -> None:
+    def __init__(
+        self,
+        certificate: trustme.LeafCert | None,
+        behaviour: Behaviour,
+        newest: ssl.TLSVersion | None = None,
+    ) -> None:
         self._context: ssl.SSLContext | None = None
         if certificate is not None:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             certificate.configure_cert(self._context)
+            if newest is not None:
+                # Level 0, so that it is the client's choice and not this library's.
+                self._context.set_ciphers("ALL:@SECLEVEL=0")
+                self._context.minimum_version, self._context.maximum_version = ssl.TLSVersion.TLSv1, newest
         self._behaviour = behaviour
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]

@@ -37,6 +37,7 @@ def with_states(secrets: MemorySecrets, *states: object) -> None:
     secrets.secrets["ehr-signing-keys"] = json.dumps([*made, ec])
 
 
+@pytest.mark.smart(307, 308, 309, 293)
 @pytest.mark.parametrize("alg", ["RS384", "ES384"])
 def test_what_the_current_key_signs_verifies_with_the_published_set(
     secrets: MemorySecrets, clock: FakeClock, alg: str
@@ -48,6 +49,7 @@ def test_what_the_current_key_signs_verifies_with_the_published_set(
     assert jwt.decode(token, published[key.kid], algorithms=[alg]) == {"sub": "x"}
 
 
+@pytest.mark.smart(294, 295, 313)
 def test_the_key_set_holds_no_private_member(secrets: MemorySecrets, clock: FakeClock) -> None:
     for row in SigningKeys(secrets, clock, {ONE}).jwks(ONE)["keys"]:
         assert set(row) <= {"kty", "n", "e", "crv", "x", "y", "use", "alg", "kid"}
@@ -70,6 +72,33 @@ def test_two_current_keys_or_none_are_a_fault(secrets: MemorySecrets, clock: Fak
     with_states(secrets, "old")
     with pytest.raises(Refusal, match="keys-missing"):
         SigningKeys(secrets, clock, {ONE}).current(ONE, "RS384")
+
+
+@pytest.mark.smart(322)
+def test_two_keys_under_one_name_are_a_fault(secrets: MemorySecrets, clock: FakeClock) -> None:
+    with_states(secrets, "current", "old", "old")
+    with pytest.raises(ValueError, match="are called rs-old"):
+        SigningKeys(secrets, clock, {ONE}).jwks(ONE)
+
+
+@pytest.mark.smart(291)
+def test_whoever_fetched_the_key_set_before_a_rotation_knows_the_key_that_signs_after_it(
+    secrets: MemorySecrets, clock: FakeClock
+) -> None:
+    """Servers keep a key set for hours: the next key is published first, the old one stays."""
+    keys = SigningKeys(secrets, clock, {ONE})
+    with_states(secrets, "current", "next")
+    fetched = {row["kid"] for row in keys.jwks(ONE)["keys"]}
+    before = keys.current(ONE, "RS384").kid
+    rows = json.loads(secrets.secrets["ehr-signing-keys"])
+    for row in rows:
+        row["state"] = {"rs-current": "old", "rs-next": "current"}.get(row["kid"], row["state"])
+    secrets.secrets["ehr-signing-keys"] = json.dumps(rows)
+    clock.advance(301)
+    after = keys.current(ONE, "RS384").kid
+    assert after != before
+    assert after in fetched
+    assert before in {row["kid"] for row in keys.jwks(ONE)["keys"]}
 
 
 def test_keys_are_read_again_after_five_minutes_and_parsed_only_when_changed(

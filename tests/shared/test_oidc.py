@@ -110,6 +110,7 @@ def test_keys_are_asked_for_once_an_hour(
 # -- forgeries: each row says what an attacker gains if it passes ----------------------------------
 
 
+@pytest.mark.smart(201)
 def test_none_is_not_a_signature_anybody_could_write_a_token(
     keysets: KeySets, claims: dict[str, Any]
 ) -> None:
@@ -118,6 +119,7 @@ def test_none_is_not_a_signature_anybody_could_write_a_token(
         assert why(keysets, forged({"alg": alg}, claims), algorithms=("RS256", alg)) == "algorithm"
 
 
+@pytest.mark.smart(201)
 def test_a_public_key_is_no_shared_secret_everybody_knows_it(
     keysets: KeySets, claims: dict[str, Any]
 ) -> None:
@@ -138,6 +140,7 @@ def test_an_algorithm_that_was_not_asked_for_is_refused(keysets: KeySets, claims
     assert why(keysets, signed(claims), algorithms=("ES384",)) == "algorithm"
 
 
+@pytest.mark.smart(201)
 def test_another_key_under_a_known_kid_does_not_sign(keysets: KeySets, claims: dict[str, Any]) -> None:
     assert why(keysets, signed(claims, OTHER)) == "signature"
 
@@ -217,6 +220,7 @@ def test_signed_nonsense_is_malformed(keysets: KeySets, payload: bytes) -> None:
 # -- claims ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.smart(201)
 @pytest.mark.parametrize(
     ("change", "word"),
     [

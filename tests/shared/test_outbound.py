@@ -1,6 +1,7 @@
 import gzip
 import json
 import socket
+import ssl
 import threading
 import time
 import traceback
@@ -47,8 +48,8 @@ def certificate(authority: trustme.CA) -> trustme.LeafCert:
 def serve(certificate: trustme.LeafCert) -> Iterator[Serve]:
     servers = []
 
-    def start(behaviour: Any, leaf: Any = certificate) -> Any:
-        server = HostileServer(leaf, behaviour)
+    def start(behaviour: Any, leaf: Any = certificate, newest: Any = None) -> Any:
+        server = HostileServer(leaf, behaviour, newest)
         servers.append(server)
         return server
 
@@ -101,6 +102,7 @@ def test_an_answer_comes_back_whatever_its_status(outbound: Outbound, serve: Ser
     assert f"Host: {HOST}:{server.port}".encode() in server.requests[0]
 
 
+@pytest.mark.smart(62, 234)
 @pytest.mark.parametrize(
     ("options", "sent"),
     [
@@ -116,6 +118,8 @@ def test_bodies_are_sent_as_asked(
     server = serve(answer())
     outbound.send("POST", address(server), service="test", **options)
     assert server.requests[0].endswith(b"\r\n\r\n" + sent)
+    form = b"Content-Type: application/x-www-form-urlencoded\r\n" in server.requests[0]
+    assert form == ("form" in options)
 
 
 def test_query_and_headers_are_sent(outbound: Outbound, serve: Serve) -> None:
@@ -252,6 +256,7 @@ def test_the_next_address_is_tried_when_the_first_is_silent(
     assert get(outbound, server).status == 200
 
 
+@pytest.mark.smart(1, 230, 232, 318)
 @pytest.mark.parametrize(
     "url",
     [
@@ -298,6 +303,18 @@ def test_settings_make_the_seam(clock: FakeClock, bundle: str, serve: Serve) -> 
 # -- whom we believe -------------------------------------------------------------------------------
 
 
+@pytest.mark.smart(230, 232, 318)
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_nothing_is_said_over_a_tls_older_than_1_2(
+    outbound: Outbound, serve: Serve, certificate: trustme.LeafCert
+) -> None:
+    server = serve(answer(), certificate, ssl.TLSVersion.TLSv1_1)
+    with pytest.raises(Unreachable):
+        get(outbound, server)
+    assert server.requests == []
+
+
+@pytest.mark.smart(1, 318, 230, 232)
 def test_a_certificate_for_another_name_is_refused(
     outbound: Outbound, serve: Serve, authority: trustme.CA
 ) -> None:
@@ -307,6 +324,7 @@ def test_a_certificate_for_another_name_is_refused(
     assert server.requests == []
 
 
+@pytest.mark.smart(1, 318, 230, 232)
 def test_a_certificate_of_an_unknown_authority_is_refused(outbound: Outbound, serve: Serve) -> None:
     server = serve(answer(), trustme.CA().issue_cert(HOST))
     with pytest.raises(Unreachable, match="certificate"):

@@ -97,6 +97,7 @@ def test_production_refuses_every_setting_of_the_sandbox_at_once() -> None:
         assert name in found
 
 
+@pytest.mark.smart(301)
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
