@@ -7,6 +7,7 @@ With ``--check``: changes nothing, says what is missing or stale, exit 1 if anyt
 import io
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -23,6 +24,7 @@ PACKAGES = ("config_function", "launch_provider", "launch_patient", "writeback_f
 METHODS = [("**/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 # What a template or a module calls its messages by; ``ngettext`` takes two forms.
 KEYWORDS = {"_": None, "Text": None, "ngettext": (1, 2)}
+_ALWAYS = datetime(2026, 1, 1, tzinfo=UTC)
 TRANSLATED = [language for language in LANGUAGES if language != next(iter(LANGUAGES))]
 
 
@@ -156,7 +158,10 @@ def _po(made: Catalog) -> bytes:
 
 def _mo(made: Catalog) -> bytes:
     buffer = io.BytesIO()
-    write_mo(buffer, read_po(io.BytesIO(_po(made)), locale=str(made.locale), domain=DOMAIN))
+    compiled = read_po(io.BytesIO(_po(made)), locale=str(made.locale), domain=DOMAIN)
+    # The same messages are the same file, whenever it is made.
+    compiled.creation_date = compiled.revision_date = _ALWAYS
+    write_mo(buffer, compiled)
     return buffer.getvalue()
 
 

@@ -81,7 +81,7 @@ def test_labels_are_said_in_the_readers_language(house: House) -> None:
     page = admin.get(f"/config/connections/{connection}/history").text
     assert '<span class="quiet">\u00abChat\u00bb, \u00abOpens, minutes before\u00bb</span>' in page
     assert "\u00abOff\u00bb" in page
-    assert "45</td>" in page
+    assert ">45</span>" in page
 
 
 def test_what_was_sent_back_shows_why(house: House) -> None:

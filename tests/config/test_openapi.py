@@ -17,8 +17,9 @@ from tests.config.serving import app
 
 # The Functions host answers 404, not 405, for a method that a route does not have (functions.md section 2).
 EXCLUDED: tuple[str, ...] = ("unsupported_method",)
-# Whether these are accepted is decided by more than their form: the address must answer, the state allow it.
-DECIDED_BY_RULES = ("createConnection", "changeConnection", "submitConnection")
+# Whether these are accepted is decided by more than their form: the address must answer, the state allow it,
+# the cursor be one of ours.
+DECIDED_BY_RULES = ("createConnection", "changeConnection", "submitConnection", "listClinicians")
 WRITING = frozenset({"Connector.ReadWrite"})
 CALLERS = {
     "admin": ApiCaller("", ADMIN, frozenset({"Connector.Admin"}), frozenset(), WRITING, False, False),
