@@ -112,7 +112,8 @@ def openapi(public_url: str) -> dict[str, Any]:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     answers = {str(operation.status): _content(operation.answer, "application/json", "Done")}
-    for status in operation.refused:
+    # A query over the edge's limit is refused as too large, whatever the operation.
+    for status in sorted({*operation.refused, *((413,) if operation.query else ())}):
         answers[str(status)] = _content("Problem", "application/problem+json", "Refused")
     described: dict[str, Any] = {
         "operationId": operation.name,
