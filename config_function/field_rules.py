@@ -15,6 +15,7 @@ type Shape = Literal["text", "choice", "flag", "number", "lines", "people", "opt
 
 STEPS: tuple[Step, ...] = ("ehr", "writeback", "people", "visits")
 OBJECT_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+ORIGIN = r"https://[A-Za-z0-9.\-]{1,100}(:[0-9]{1,5})?"
 ADDRESS = r"https://[A-Za-z0-9.\-\[\]:]{1,253}(/[A-Za-z0-9._~\-/%]*)?"
 
 
@@ -131,6 +132,11 @@ RULES: tuple[Rule, ...] = (
          "One address a line. Epic may also launch with the DSTU2 base of the same server.", "lines",
          "Up to 4 addresses that begin with https://, on the FHIR base's own server.",
          most=250, items=4, pattern=ADDRESS, more=True),
+    Rule("frames", "frames", "ehr", "Visit and user", "Pages that may embed a launch",
+         "One address a line, like https://ehr.hospital.example. An embedded launch only offers to open a "
+         "window of its own. Leave it empty to let any page embed it.", "lines",
+         "Up to 10 addresses that begin with https://, without a path.",
+         most=120, items=10, pattern=ORIGIN, more=True),
     Rule("adapter", "writeback.adapter", "writeback", "Write-back", "Tell the EHR who connected",
          "How connections and disconnections are written back.", "choice", "Choose one of the list.",
          choices=tuple((code, sheet.label) for code, sheet in SHEETS.items())),

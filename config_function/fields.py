@@ -77,7 +77,7 @@ def settings(revision: Revision) -> dict[str, Any]:
 
 def handed_on(revision: Revision) -> dict[str, Any]:
     """The settings that a copy begins with: not what belongs to one EHR server or was registered there."""
-    own = {"name", "issuers", "provider_client_id", "patient_client_id", "backend_client_id"}
+    own = {"name", "issuers", "frames", "provider_client_id", "patient_client_id", "backend_client_id"}
     handed = {name: value for name, value in settings(revision).items() if name not in own}
     # The one option that is an address on the EHR's own server.
     handed["writeback_options"].pop("interconnect_base", None)

@@ -103,7 +103,10 @@ class Proof:
 
 @dataclass(frozen=True)
 class Revision:
-    """One version of a connection's settings. ``approver`` and ``organizers`` are Entra object ids."""
+    """One version of a connection's settings. ``approver`` and ``organizers`` are Entra object ids.
+
+    ``frames``: origins whose pages may show a launch in a frame; none means any.
+    """
 
     connection: str
     number: int
@@ -111,6 +114,7 @@ class Revision:
     name: str
     approver: str = ""
     issuers: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
     provider: Client = Client("")
     patient: Client = Client("")
     backend: Client = Client("")
@@ -190,7 +194,7 @@ _PARTS: Mapping[str, type] = {
     "endpoints": Endpoints,
     "proof": Proof,
 }
-_TUPLES = frozenset({"issuers", "organizers"})
+_TUPLES = frozenset({"issuers", "frames", "organizers"})
 
 
 def _build(kind: type, document: Mapping[str, Any]) -> Any:

@@ -79,7 +79,7 @@ class Door:
         with self.outcomes.watched(connection, self.side):
             approved = self.approved(connection)
             self._flow.admit(approved, iss, launch)
-            elsewhere = self._surroundings.page(request)
+            elsewhere = self._surroundings.page(request, approved.revision.frames)
             if elsewhere is not None:
                 return elsewhere
             opening = request.query.get("open", "")

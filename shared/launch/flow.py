@@ -176,6 +176,8 @@ class SmartFlow:
             aud=errand.iss,
             challenge=authorize.challenge_of(verifier),
             launch=errand.launch,
+            # Whoever approves signs in now, and not somebody else an hour ago on the same machine.
+            prompt="login" if errand.purpose == "approval" and "login" in errand.config.prompts else "",
         )
         response = self._onward(request, errand.config, values)
         return response.with_cookies(*self._jar.put(request, state, errand.kept(verifier, nonce)))

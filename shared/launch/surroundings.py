@@ -65,14 +65,16 @@ class Surroundings:
         self._pages = pages
         self._public_url = public_url
 
-    def page(self, request: Request) -> Response | None:
+    def page(self, request: Request, frames: tuple[str, ...] = ()) -> Response | None:
         """The page that leads to a better place, or None where a visit can begin.
+
+        ``frames``: origins that may show it in a frame, any where there are none.
 
         A page of an app's web view moves on by itself where a camera can be had there after all. Refusal
         browser-unsupported.
         """
         if request.header("sec-fetch-dest") in _FRAMES:
-            return self._framed(request)
+            return self._framed(request, frames or ("*",))
         agent = request.header("user-agent")
         fit = fitness(agent)
         if fit == "too-old":
@@ -81,11 +83,11 @@ class Surroundings:
             return self._web_view(request, agent)
         return None
 
-    def _framed(self, request: Request) -> Response:
+    def _framed(self, request: Request, frames: tuple[str, ...]) -> Response:
         page = self._pages.render("framed.html", request, href=_again(request))
-        # Any page may frame this one: it sets no cookie, and its one link leads to a launch that checks all
-        # again.
-        policy = content_security_policy(frame_ancestors=("*",))
+        # Even where any page may frame this one it sets no cookie, and its one link leads to a launch that
+        # checks all again.
+        policy = content_security_policy(frame_ancestors=frames)
         return html(page).with_headers(Content_Security_Policy=policy)
 
     def _web_view(self, request: Request, agent: str) -> Response:

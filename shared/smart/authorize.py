@@ -60,8 +60,12 @@ def parameters(
     aud: str,
     challenge: str,
     launch: str = "",
+    prompt: str = "",
 ) -> dict[str, str]:
-    """The request's parameters; a standalone launch has no ``launch`` member."""
+    """The request's parameters; a standalone launch has no ``launch`` member.
+
+    ``prompt``: OpenID Connect Core section 3.1.2.1, for servers that say they take it.
+    """
     values = {
         "response_type": "code",
         "client_id": client_id,
@@ -73,7 +77,7 @@ def parameters(
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    return {**values, "launch": launch} if launch else values
+    return values | {name: value for name, value in (("launch", launch), ("prompt", prompt)) if value}
 
 
 def address(endpoint: str, values: Mapping[str, str]) -> str:

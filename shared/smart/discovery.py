@@ -41,6 +41,7 @@ class SmartConfiguration:
     algs: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
     challenge_methods: frozenset[str] = frozenset()
+    prompts: frozenset[str] = frozenset()
 
     def endpoints(self, jwks: str = "") -> Endpoints:
         """What the portal shows, approves and pins; ``jwks``: the key set, if only the issuer names it."""
@@ -120,6 +121,7 @@ class Discovery:
             algs=_words(document, "token_endpoint_auth_signing_alg_values_supported"),
             scopes=_words(document, "scopes_supported"),
             challenge_methods=methods,
+            prompts=_words(document, "prompt_values_supported"),
         )
 
     def _address(

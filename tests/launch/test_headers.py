@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.launch.conftest import CONNECTION, World
+from tests.launch.conftest import CONNECTION, World, revision
 from tests.launch.ehr import BASE
 from tests.launch.front import Answered, Route, ask, keep, routes, wired
 
@@ -75,6 +75,12 @@ def test_the_page_inside_the_ehrs_frame_is_the_only_one_that_may_be_framed() -> 
     led_to = re.findall(r'<a [^>]*href="([^"]*)"', answered.text)
     assert any(href.startswith(f"/launch/provider/{CONNECTION}?") for href in led_to)
     assert all(re.match(r"/(?!/)|#", href) for href in led_to)
+
+
+def test_only_the_pages_of_the_connection_may_frame_it_where_it_names_some(world: World) -> None:
+    world.use(revision(frames=("https://ehr.example", "https://portal.example:8443")))
+    answered = ask(LEG_1, GOOD, values=OURS, headers={"sec-fetch-dest": "iframe"})
+    assert directives(answered)["frame-ancestors"] == "https://ehr.example https://portal.example:8443"
 
 
 @pytest.mark.smart(5, 52)

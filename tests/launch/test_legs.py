@@ -312,6 +312,26 @@ def test_an_approver_signs_in_without_a_launch_and_without_scopes_to_read(world:
     assert sent["aud"] == BASE
 
 
+@pytest.mark.parametrize(
+    ("announced", "sent"), [({"prompt_values_supported": ["none", "login"]}, "login"), ({}, None)]
+)
+def test_an_approver_signs_in_anew_where_the_ehr_can_ask_for_it(
+    world: World, announced: dict[str, object], sent: str | None
+) -> None:
+    world.ehr.failures.smart = announced
+    approved = world.stores.region.connections.approved(CONNECTION)
+    assert approved is not None
+    shown = world.browser.open(
+        lambda request: world.services.flow.begin_approval(
+            request, approved.connection, approved.revision, f"{PUBLIC}/config/ehr/callback"
+        ),
+        "/config",
+    )
+    assert query_of(shown.location).get("prompt") == sent
+    # A launch rests on the session that the EHR has already.
+    assert "prompt" not in query_of(world.leg1("provider").location)
+
+
 def test_nothing_of_a_token_shows_in_a_repr(world: World) -> None:
     first = world.leg1("patient")
     finished = {}
