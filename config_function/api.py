@@ -136,8 +136,7 @@ class Api:
     def search_people(self, request: Request) -> Response:
         """People of the caller's own directory whose name begins with the text; nothing of it is kept."""
         caller = self._caller(request)
-        connections = self._desk.connections.all(caller)
-        if caller.program or not (caller.admin or any(may_edit(caller, view) for view in connections)):
+        if not self._may_search(caller):
             raise Refusal("not-allowed")
         text = request.query.get("q", "").strip()
         if not 2 <= len(text) <= 64:
@@ -147,6 +146,12 @@ class Api:
         except OutsideError as error:
             raise Refusal("directory-unavailable", type(error).__name__) from error
         return json_response({"people": [asdict(somebody) for somebody in found]})
+
+    def _may_search(self, caller: Caller) -> bool:
+        """Administrators, and whoever may edit a connection: it takes people to fill in its fields."""
+        if caller.program:
+            return False
+        return caller.admin or any(may_edit(caller, view) for view in self._desk.connections.all(caller))
 
     def _view(self, request: Request, caller: Caller) -> View:
         return self._desk.connections.load(caller, connection_of(request))

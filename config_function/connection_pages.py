@@ -92,8 +92,9 @@ class ConnectionPages:
 
     def history(self, request: Request, caller: Caller) -> Response:
         """Every revision with what changed and who did what to it; then what else was done."""
-        view, numbered = self._desk.connections.revisions(caller, request.route.get("connection", ""))
-        told, rest = chapters(numbered, self._desk.connections.audit(caller, view.connection.id, READ))
+        connection = request.route.get("connection", "")
+        view, numbered, audit = self._desk.connections.history(caller, connection, READ)
+        told, rest = chapters(numbered, audit)
         names = Names(self._desk.people, caller.tenant)
         names.read(people_of(told, rest))
         return self._shell.page(

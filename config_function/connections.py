@@ -91,19 +91,20 @@ class Connections:
         views = [
             view
             for store in self._stores.all()
-            for connection in store.connections.of_tenant(caller.tenant)
-            if (view := self._view(connection)) is not None and may_see(caller, view)
+            for standing in store.connections.of_tenant(caller.tenant)
+            if may_see(caller, view := View(*standing))
         ]
         return sorted(views, key=lambda view: (view.latest.name.lower(), view.connection.id))
 
     def load(self, caller: Caller, connection_id: str) -> View:
         """One connection; Refusal not-found for an unknown one and for one of somebody else alike."""
-        connection = self._rows(connection_id).get(connection_id)
+        rows = self._rows(connection_id)
+        connection = rows.get(connection_id)
         # Looked at before anything else is read: time must not tell somebody else's from none either.
         if connection is None or connection.tenant != caller.tenant:
             raise Refusal("not-found")
-        view = self._view(connection)
-        if view is None or not may_see(caller, view):
+        standing = rows.standing(connection_id)
+        if standing is None or not may_see(caller, view := View(*standing)):
             raise Refusal("not-found")
         return view
 
@@ -117,16 +118,14 @@ class Connections:
             return None
         return connection.tenant
 
-    def revisions(self, caller: Caller, connection_id: str) -> tuple[View, list[Revision]]:
-        """The connection with all its revisions, newest first."""
+    def history(
+        self, caller: Caller, connection_id: str, entries: int
+    ) -> tuple[View, list[Revision], list[Entry]]:
+        """The connection, its revisions, and so many entries of who changed what at most, newest first."""
         view = self.load(caller, connection_id)
-        numbered = self._rows(connection_id).revisions(connection_id)
-        return view, sorted(numbered, key=lambda revision: -revision.number)
-
-    def audit(self, caller: Caller, connection_id: str, limit: int) -> list[Entry]:
-        """Who changed what, newest first."""
-        view = self.load(caller, connection_id)
-        return self._region(view.connection.id).audit.recent(caller.tenant, limit, connection_id)
+        region = self._region(connection_id)
+        numbered = sorted(region.connections.revisions(connection_id), key=lambda revision: -revision.number)
+        return view, numbered, region.audit.recent(caller.tenant, entries, connection_id)
 
     # -- changing ---------------------------------------------------------------------------------------
 
@@ -311,15 +310,6 @@ class Connections:
             raise Refusal("endpoint-changed", "another form of the base, since it was submitted") from refusal
         if now != view.latest.endpoints:
             raise Refusal("endpoint-changed", "since it was submitted")
-
-    def _view(self, connection: Connection) -> View | None:
-        rows = self._rows(connection.id)
-        latest = rows.revision(connection.id, connection.latest)
-        if latest is None:
-            return None
-        if connection.approved in (0, connection.latest):
-            return View(connection, latest, latest if connection.approved else None)
-        return View(connection, latest, rows.revision(connection.id, connection.approved))
 
     def _rows(self, connection_id: str) -> Rows:
         return self._region(connection_id).connections

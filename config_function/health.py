@@ -153,10 +153,10 @@ class Healths:
         self._lock = threading.Lock()
         self._read: dict[str, tuple[datetime, Sequence[Launch], int]] = {}
 
-    def one(self, view: View) -> Health:
-        """The health of one connection as it is now."""
+    def one(self, view: View, newest: Sequence[Launch] | None = None) -> Health:
+        """The health of one connection as it is now. ``newest``: its launches where they are at hand."""
         store, connection = self._stores.of(view.connection.id), view.connection.id
-        launches = store.launches.recent(connection, LOOKED_AT)
+        launches = store.launches.recent(connection, LOOKED_AT) if newest is None else newest[:LOOKED_AT]
         letters = store.dead_letters.count(connection, LETTERS)
         with self._lock:
             if len(self._read) >= _REMEMBERED:

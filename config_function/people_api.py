@@ -71,8 +71,8 @@ class PeopleApi:
     def history(self, request: Request) -> Response:
         """Every revision with its differences and what was done to it, and the rest of the audit trail."""
         caller = self._callers.of(request)
-        view, numbered = self._desk.connections.revisions(caller, connection_of(request))
-        told, rest = chapters(numbered, self._desk.connections.audit(caller, view.connection.id, READ))
+        view, numbered, audit = self._desk.connections.history(caller, connection_of(request), READ)
+        told, rest = chapters(numbered, audit)
         return json_response(
             {
                 "connection": view.connection.id,

@@ -68,7 +68,7 @@ class PeoplePages:
             caller,
             **self._shell.facts(caller, view),
             day=summary(kept, self._desk.clock.now()),
-            health=self._desk.healths.one(view),
+            health=self._desk.healths.one(view, kept),
             rows=[(launch, reason_of(launch.code)) for launch in found[:SHOWN]],
             found=len(found),
             any_kept=bool(kept),

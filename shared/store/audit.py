@@ -39,10 +39,8 @@ class Audit:
         self._log.add(key_text(tenant), parse_timestamp(at), values)
 
     def recent(self, tenant: str, limit: int = 100, connection: str = "") -> list[Entry]:
-        """The newest entries, newest first; of one connection, those among the newest thousand."""
-        rows = self._log.newest(key_text(tenant), 1_000 if connection else limit)
-        found = [row for row in rows if connection in ("", row["connection"])]
+        """The newest entries, newest first; of one connection where it is named."""
+        rows = self._log.newest(key_text(tenant), limit, {"connection": connection} if connection else None)
         return [
-            Entry(tenant, row["by"], row["what"], row["connection"], row["at"], row["detail"])
-            for row in found[:limit]
+            Entry(tenant, row["by"], row["what"], row["connection"], row["at"], row["detail"]) for row in rows
         ]

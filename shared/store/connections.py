@@ -6,14 +6,19 @@ partition of its own; a row there without a connection behind it (a creation cut
 """
 
 import logging
-from collections.abc import Iterator
 
 from shared.connection import Approved, Connection, Region, Revision
-from shared.store.table import ChangedMeanwhile, Row, Table, Write, key_text, packed, unpacked
+from shared.store.table import ChangedMeanwhile, Row, Table, Write, after, key_text, packed, unpacked
 
 _HEAD = "head"
 _APPROVED = "approved"
+_REVISION = "revision-"
+# Head and revisions: four digits number a revision.
+_MOST = 10_000
 _log = logging.getLogger(__name__)
+
+type Standing = tuple[Connection, Revision, Revision | None]
+"""A connection with its newest and its approved revision, as they were at one moment."""
 
 
 class Connections:
@@ -37,15 +42,26 @@ class Connections:
         row = self._table.get(connection_id, _HEAD)
         return self._connection(row) if row is not None else None
 
+    def standing(self, connection_id: str) -> Standing | None:
+        """How the connection stands, in one read of its partition; None for none, or none with a revision.
+
+        Every revision comes along and two are parsed: there are only as many as times an approver was asked.
+        """
+        rows = {row.rk: row for row in self._table.rows(connection_id, _HEAD, after(_REVISION), _MOST)}
+        connection = self._connection(rows[_HEAD]) if _HEAD in rows else None
+        if connection is None or (latest := rows.get(_revision_key(connection.latest))) is None:
+            return None
+        approved = rows.get(_revision_key(connection.approved))
+        return connection, _revision(latest), _revision(approved) if approved is not None else None
+
     def revision(self, connection_id: str, number: int) -> Revision | None:
         """One of its revisions, or None."""
         row = self._table.get(connection_id, _revision_key(number))
-        return Revision.from_document(unpacked(row), row.etag) if row is not None else None
+        return _revision(row) if row is not None else None
 
     def revisions(self, connection_id: str) -> list[Revision]:
         """All of its revisions, oldest first."""
-        rows = self._table.rows(connection_id, "revision-", "revision.")
-        return [Revision.from_document(unpacked(row), row.etag) for row in rows]
+        return [_revision(row) for row in self._table.rows(connection_id, _REVISION, after(_REVISION), _MOST)]
 
     def approved(self, connection_id: str) -> Approved | None:
         """What launches work with, in one read; None while nothing is approved. Its parts have no ETags."""
@@ -73,15 +89,10 @@ class Connections:
             writes.append(Write("upsert", connection.id, _APPROVED, documents))
         self._table.batch(writes)
 
-    def of_tenant(self, tenant: str) -> list[Connection]:
-        """The organization's connections in this region, by id."""
-        return list(self._of_tenant(tenant))
-
-    def _of_tenant(self, tenant: str) -> Iterator[Connection]:
-        for row in self._table.rows(_index(tenant), keys_only=True):
-            connection = self.get(row.rk)
-            if connection is not None and connection.tenant == tenant:
-                yield connection
+    def of_tenant(self, tenant: str) -> list[Standing]:
+        """The organization's connections in this region, by id: one read for the index, one for each."""
+        listed = [self.standing(row.rk) for row in self._table.rows(_index(tenant), keys_only=True)]
+        return [standing for standing in listed if standing is not None and standing[0].tenant == tenant]
 
     def _connection(self, row: Row) -> Connection | None:
         connection = Connection.from_document(unpacked(row), row.etag)
@@ -97,7 +108,11 @@ def _index(tenant: str) -> str:
 
 
 def _revision_key(number: int) -> str:
-    return f"revision-{number:04d}"
+    return f"{_REVISION}{number:04d}"
+
+
+def _revision(row: Row) -> Revision:
+    return Revision.from_document(unpacked(row), row.etag)
 
 
 def _write_head(connection: Connection) -> Write:
@@ -112,4 +127,4 @@ def _write_revision(revision: Revision) -> Write:
     return Write("insert", revision.connection, key, values)
 
 
-__all__ = ["ChangedMeanwhile", "Connections"]
+__all__ = ["ChangedMeanwhile", "Connections", "Standing"]

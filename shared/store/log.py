@@ -26,9 +26,9 @@ class TimeLog:
         while not self._table.insert(partition, newest_first(moment), values):
             moment += timedelta(microseconds=1)
 
-    def newest(self, partition: str, limit: int) -> list[Row]:
-        """The newest rows, newest first."""
-        return list(self._table.rows(partition, limit=limit))
+    def newest(self, partition: str, limit: int, only: Mapping[str, str] | None = None) -> list[Row]:
+        """The newest rows, newest first; ``only`` those with these values."""
+        return list(self._table.rows(partition, limit=limit, only=only))
 
     def trim(self, partition: str, keep: int, since: datetime, most: int = 200) -> int:
         """Deletes what is beyond the newest ``keep`` rows or older than ``since``; says how many."""

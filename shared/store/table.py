@@ -109,14 +109,26 @@ class Table:
         return True
 
     def rows(
-        self, pk: str, rk_from: str = "", rk_below: str = "", limit: int = 1_000, keys_only: bool = False
+        self,
+        pk: str,
+        rk_from: str = "",
+        rk_below: str = "",
+        limit: int = 1_000,
+        *,
+        keys_only: bool = False,
+        only: Mapping[str, str] | None = None,
     ) -> Iterator[Row]:
-        """At most ``limit`` rows of a partition, in the order of their second key, below ``rk_below``."""
+        """At most ``limit`` rows of a partition, in the order of their second key, below ``rk_below``.
+
+        ``only``: values that a row must have; the names are ours.
+        """
         query, parameters = "PartitionKey eq @pk", {"pk": pk}
         if rk_from:
             query, parameters["low"] = f"{query} and RowKey ge @low", rk_from
         if rk_below:
             query, parameters["high"] = f"{query} and RowKey lt @high", rk_below
+        for name, value in (only or {}).items():
+            query, parameters[name] = f"{query} and {name} eq @{name}", value
         select = ["PartitionKey", "RowKey"] if keys_only else None
         found = self._client.query_entities(
             query, parameters=parameters, select=select, results_per_page=min(limit, 1_000)

@@ -319,7 +319,7 @@ class House:
 
     def connections(self) -> Iterator[Connection]:
         for store in self.stores.all():
-            yield from store.connections.of_tenant(self.tenant)
+            yield from (connection for connection, *_ in store.connections.of_tenant(self.tenant))
 
     def approved(self, connection: str) -> Approved | None:
         return self.stores.of(connection).connections.approved(connection)

@@ -14,6 +14,7 @@ from shared.keys import signing_keys_name
 from shared.outbound import Answer
 from shared.smart.token import Tokens
 from tests.config.house import ADMIN, ANALYST, READER, Browser, House, Page, beginning
+from tests.config.spied import Spied
 from tests.fakes import SeededEntropy
 
 NOBODYS = "a" + "b" * 15
@@ -98,17 +99,6 @@ def test_calls_on_a_neighbours_connection_are_those_on_none(
         assert ask(owner, theirs).status != 404, (method, tail)
 
 
-class _Spied:
-    """A room of the store that notes what is asked of it."""
-
-    def __init__(self, rows: Any, asked: list[str]) -> None:
-        self._rows, self._asked = rows, asked
-
-    def __getattr__(self, name: str) -> Any:
-        self._asked.append(name)
-        return getattr(self._rows, name)
-
-
 def test_no_more_is_read_for_a_neighbours_connection_than_for_none(
     house: House, other: House, theirs: str
 ) -> None:
@@ -117,7 +107,7 @@ def test_no_more_is_read_for_a_neighbours_connection_than_for_none(
     stores = house.stores
 
     def of(connection: str) -> Any:
-        return SimpleNamespace(connections=_Spied(stores.of(connection).connections, asked))
+        return SimpleNamespace(connections=Spied(stores.of(connection).connections, asked))
 
     stranger, owner = other.browser(ADMIN), house.browser(ADMIN)
     house.services.stores = SimpleNamespace(of=of, all=stores.all)

@@ -102,7 +102,7 @@ def test_a_connection_and_its_first_revision_are_created_once(
     assert rows.get(connection.id) == connection
     assert rows.revision(connection.id, 1) == revision
     assert rows.revision(connection.id, 2) is None
-    assert rows.of_tenant(connection.tenant) == [connection]
+    assert rows.of_tenant(connection.tenant) == [(connection, revision, None)]
     assert rows.approved(connection.id) is None
     with pytest.raises(ChangedMeanwhile):
         rows.create(connection, revision)
@@ -160,6 +160,30 @@ def test_a_draft_beside_the_approved_revision_changes_nothing_for_launches(
     assert rows.get(connection.id).latest == 2
 
 
+def test_how_a_connection_stands_is_read_with_the_etags_that_a_change_needs(
+    store: Any, connection: Connection, revision: Revision
+) -> None:
+    rows = store.connections
+    assert rows.standing(connection.id) is None
+    rows.create(connection, revision)
+    head, latest, approved = rows.standing(connection.id)
+    assert (head, latest, approved) == (connection, revision, None)
+    rows.save(replace(head, approved=1), replace(latest, state="approved"), publish=True)
+    head, latest, approved = rows.standing(connection.id)
+    assert latest == approved == rows.revision(connection.id, 1)
+    rows.save(replace(head, latest=2), replace(revision, number=2, name="New"))
+    with pytest.raises(ChangedMeanwhile):
+        rows.save(replace(head, latest=2), replace(revision, number=3, name="Late"))
+    stood = head, latest, approved = rows.standing(connection.id)
+    assert (head.latest, latest.name, approved.number, approved.state) == (2, "New", 1, "approved")
+    parts = rows.get(connection.id), rows.revision(connection.id, 2), rows.revision(connection.id, 1)
+    assert stood == parts
+    assert [part.etag for part in stood] == [part.etag for part in parts]
+    # The head without its revision is no connection.
+    store.table("Connections").delete(connection.id, "revision-0002")
+    assert rows.standing(connection.id) is None
+
+
 def test_two_editors_of_one_draft_do_not_overwrite_each_other(
     store: Any, connection: Connection, revision: Revision
 ) -> None:
@@ -183,7 +207,7 @@ def test_a_tenants_index_shows_only_its_own_whole_connections(
     # A creation cut short, and an index row that names somebody else's connection.
     store.table("Connections").insert(f"tenant-{connection.tenant}", "a" + "z" * 15, {})
     store.table("Connections").insert(f"tenant-{connection.tenant}", other.id, {})
-    assert [row.id for row in rows.of_tenant(connection.tenant)] == [connection.id]
+    assert [row.id for row, *_ in rows.of_tenant(connection.tenant)] == [connection.id]
     assert rows.of_tenant("x' or PartitionKey ge '") == []
 
 
@@ -408,4 +432,6 @@ def test_the_audit_trail_belongs_to_one_organization(store: Any, connection_id: 
         ("oid-1", "connection-created", "Sierra"),
     ]
     assert [entry.by for entry in store.audit.recent(tenant, connection=connection_id)] == ["oid-1"]
+    # The limit counts what is asked for: a neighbour's many changes hide nothing.
+    assert [entry.by for entry in store.audit.recent(tenant, 1, connection_id)] == ["oid-1"]
     assert store.audit.recent("t-other") == []
