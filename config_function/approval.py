@@ -38,7 +38,7 @@ class Approval:
 
     def finish(self, request: Request, caller: Caller) -> Response:
         """Records the proof for the person who began, on the revision they began with, nobody else."""
-        finished = self._flow.finish(request, self._callback)
+        finished = self._finished(request)
         try:
             _need_own_staff_sign_in(finished, caller)
             view = self._connections.verify(caller, finished.connection_id, finished.revision_number)
@@ -46,6 +46,17 @@ class Approval:
             refusal.cookies = (*refusal.cookies, finished.clear)
             raise
         return redirect(f"/config/connections/{view.connection.id}").with_cookies(finished.clear)
+
+    def _finished(self, request: Request) -> Finished:
+        try:
+            return self._flow.finish(request, self._callback)
+        except Refusal as refusal:
+            if refusal.reason.code != "ehr-refused":
+                raise
+            # What a launch would say of it speaks of visits.
+            refused = Refusal("approval-not-proven", refusal.detail)
+            refused.cookies = refusal.cookies
+            raise refused from refusal
 
     @property
     def _callback(self) -> str:

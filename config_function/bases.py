@@ -31,6 +31,7 @@ _TEST_WORDS = re.compile(
     r"(?<![a-z])(test|tst|nonprod|non-prod|sandbox|poc|dev|stage|staging|train|sup|uat)(?![a-z])"
 )
 NO_BASE = Text("Enter the FHIR base URL, for example https://ehr.hospital.example/fhir")
+_EPIC = "/api/fhir/"
 _OLDER = re.compile(r"/(DSTU2|STU3)(?=/|$)", re.IGNORECASE)
 
 
@@ -96,7 +97,9 @@ class Bases:
         findings = [self._version(base)]
         if findings[0].verdict != "failed":
             findings.append(self._smart(base, kind))
-        report = BaseReport(base, (*findings, *_other_environment(base, environment)))
+        report = BaseReport(
+            base, (*findings, *_other_kind(base, kind), *_other_environment(base, environment))
+        )
         return report if report.usable else BaseReport(base, report.findings, self._beside(base))
 
     def _beside(self, base: str) -> str:
@@ -208,6 +211,15 @@ def _newer(base: str) -> str:
     if older := _OLDER.search(base):
         return _OLDER.sub("/r4" if older[0].islower() else "/R4", base)
     return f"{base}/R4" if base.lower().endswith("/api/fhir") else ""
+
+
+def _other_kind(base: str, kind: EhrKind) -> tuple[Finding, ...]:
+    if kind != "epic" or _EPIC in f"{base.lower()}/":
+        return ()
+    said = Text(
+        "Epic's addresses hold /api/FHIR/, this one does not. Is it another EHR? It cannot change later."
+    )
+    return (Finding("warning", said),)
 
 
 def _other_environment(base: str, environment: str) -> tuple[Finding, ...]:

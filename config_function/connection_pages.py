@@ -1,9 +1,9 @@
 """The pages of one connection: where it stands, what to copy, whether it works, what happened."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from config_function import forms, revisions
-from config_function.access import Caller, View
+from config_function.access import Caller, View, may_create
 from config_function.desk import Desk
 from config_function.field_rules import Rule
 from config_function.history import READ, chapters, people_of
@@ -29,35 +29,60 @@ class ConnectionPages:
         view = self._shell.load(request, caller)
         return self._overview(request, caller, view)
 
+    def delete(self, request: Request, caller: Caller) -> Response:
+        """Takes away what never went into service, after a question."""
+        view = self._shell.load(request, caller)
+        if not may_create(caller):
+            raise Refusal("not-allowed")
+        if view.approved is not None:
+            raise Refusal("state-conflict", "it was approved")
+        if request.method == "POST":
+            self._desk.connections.delete(caller, view.connection.id, request.form.get("version", ""))
+            return redirect("/config/")
+        return self._shell.page("delete", request, caller, **self._shell.facts(caller, view))
+
     def submit(self, request: Request, caller: Caller) -> Response:
         """Asks the approver."""
         connection = request.route.get("connection", "")
-        try:
+
+        def submitted() -> str:
             self._desk.connections.submit(caller, connection, request.form.get("version", ""))
-        except FieldRefusal as refusal:
-            return self._overview(
-                request, caller, self._desk.connections.load(caller, connection), refusal.fields
-            )
-        return redirect(f"/config/connections/{connection}")
+            return f"/config/connections/{connection}"
+
+        return self._moved(request, caller, submitted)
 
     def approve(self, request: Request, caller: Caller) -> Response:
         """Puts the revision into service."""
         connection = request.route.get("connection", "")
-        self._desk.connections.approve(caller, connection, _number(request))
-        return redirect(f"/config/connections/{connection}/records")
+
+        def approved() -> str:
+            self._desk.connections.approve(caller, connection, _number(request))
+            return f"/config/connections/{connection}/records"
+
+        return self._moved(request, caller, approved)
 
     def reject(self, request: Request, caller: Caller) -> Response:
         """Sends the revision back."""
         connection = request.route.get("connection", "")
+
+        def rejected() -> str:
+            reason = request.form.get("reason", "")
+            self._desk.connections.reject(caller, connection, _number(request), reason)
+            return f"/config/connections/{connection}"
+
+        return self._moved(request, caller, rejected)
+
+    def _moved(self, request: Request, caller: Caller, step: Callable[[], str]) -> Response:
+        """Where a step of the revision leads; what keeps it from being taken is said on the overview."""
         try:
-            self._desk.connections.reject(
-                caller, connection, _number(request), request.form.get("reason", "")
-            )
+            return redirect(step())
         except FieldRefusal as refusal:
-            return self._overview(
-                request, caller, self._desk.connections.load(caller, connection), refusal.fields
-            )
-        return redirect(f"/config/connections/{connection}")
+            return self._overview(request, caller, self._shell.load(request, caller), refusal.fields)
+        except Refusal as refusal:
+            if refusal.reason.code not in ("changed-meanwhile", "state-conflict"):
+                raise
+            view = self._shell.load(request, caller)
+            return self._overview(request, caller, view, status=409, stale=refusal.reason.code)
 
     def registration(self, request: Request, caller: Caller) -> Response:
         """What the analyst registers in the EHR."""
@@ -112,13 +137,23 @@ class ConnectionPages:
         )
 
     def _overview(
-        self, request: Request, caller: Caller, view: View, faults: Mapping[str, Sentence] | None = None
+        self,
+        request: Request,
+        caller: Caller,
+        view: View,
+        faults: Mapping[str, Sentence] | None = None,
+        *,
+        status: int = 200,
+        stale: str = "",
     ) -> Response:
         return self._shell.page(
             "connection",
             request,
             caller,
-            status=422 if faults else 200,
+            status=422 if faults else status,
+            stale=stale,
+            changes=forms.changes(view.approved, view.latest) if view.approved is not None else [],
+            may_delete=may_create(caller) and view.approved is None,
             **self._shell.facts(caller, view),
             missing=_missing(view, faults or {}) if view.latest.state in ("draft", "rejected") else [],
             faults=faults or {},

@@ -213,6 +213,14 @@ class Connections:
         rejected = replace(view.latest, state="rejected", rejected_because=text, proof=Proof())
         return self._advance(caller, view, rejected, "rejected")
 
+    def delete(self, caller: Caller, connection_id: str, version: str) -> None:
+        """Takes away a connection that never went into service; Refusal state-conflict for one that did."""
+        view = self._for_change(caller, connection_id, version, lambda one, _: may_create(one))
+        if view.approved is not None:
+            raise Refusal("state-conflict", "it was approved")
+        self._rows(connection_id).remove(view.connection)
+        self._audit(caller, "deleted", view.connection, f"revision {view.latest.number}")
+
     # -- steps ------------------------------------------------------------------------------------------
 
     def _for_change(
@@ -282,6 +290,12 @@ class Connections:
             raise FieldRefusal({"copy_of": Text("There is no such connection.")}) from refusal
         if view.connection.kind != new.kind:
             raise FieldRefusal({"kind": Text("A copy is of the same kind of EHR.")})
+        if new.fhir_base.strip().rstrip("/") == view.connection.fhir_base:
+            taken = Text(
+                "This is the base of %(name)s itself. Enter that of the other environment.",
+                name=view.latest.name,
+            )
+            raise FieldRefusal({"fhir_base": taken})
         return fields.handed_on(view.latest)
 
     def _own_base(self, caller: Caller, new: NewConnection) -> str:

@@ -79,7 +79,8 @@ MISTAKES = (
             ("ehr-refused",)),
     Mistake("wrong-client", "Clinicians and patients use the same client",
             "Launches end with wrong-front-door.",
-            "Compare the client ID of each record with the one shown here; the two are never the same.",
+            "Compare the client ID of each record with the page Integration records; the two are never "
+            "the same.",
             ("wrong-front-door",)),
     Mistake("no-identity", "The EHR does not say who signed in",
             "Launches end with identity-missing.",

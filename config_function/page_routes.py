@@ -40,6 +40,7 @@ SIGNED_IN: tuple[Route[Act], ...] = (
     Route("config_new", "config/connections/new", BOTH, lambda on: on.portal.new),
     Route("config_connection", _ONE, GET, lambda on: on.connection.connection),
     Route("config_edit", f"{_ONE}/edit/{{step}}", BOTH, lambda on: on.edit.edit),
+    Route("config_delete", f"{_ONE}/delete", BOTH, lambda on: on.connection.delete),
     Route("config_submit", f"{_ONE}/submit", POST, lambda on: on.connection.submit),
     Route("config_ehr", f"{_ONE}/ehr", POST, lambda on: on.approval.begin),
     Route("config_ehr_callback", "config/ehr/callback", GET, lambda on: on.approval.finish),

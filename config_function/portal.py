@@ -119,7 +119,13 @@ class Portal:
         self, request: Request, caller: Caller, typed: Mapping[str, str], faults: Mapping[str, Sentence]
     ) -> Response:
         offered = regions(self._desk.settings)
-        first = {"environment": "test", "kind": "epic", "region": offered[0][0], "name": "", "fhir_base": ""}
+        first = {
+            "environment": "test",
+            "kind": "",
+            "region": offered[0][0] if len(offered) == 1 else "",
+            "name": "",
+            "fhir_base": "",
+        }
         source = typed.get("copy_of", "")
         return self._shell.page(
             "new",

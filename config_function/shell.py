@@ -4,6 +4,7 @@ A page without a usable session leads through Microsoft 365 and back. A form tha
 ended is not lost: it is shown again, to be sent once more after signing in.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from config_function.connections import version_of
 from config_function.desk import Desk
 from config_function.kinds import KINDS
 from config_function.names import Names
+from shared.connection import CONNECTION_ID
 from shared.edge import refuse_cross_site
 from shared.web import Request, Response
 
@@ -48,7 +50,8 @@ class Shell:
         self, name: str, request: Request, caller: Caller, *, status: int = 200, **values: Any
     ) -> Response:
         """A page of this package for the person who is signed in."""
-        return self._desk.pages.page(f"config_function/{name}.html", request, status, caller=caller, **values)
+        template = f"config_function/{name}.html"
+        return self._desk.pages.page(template, request, status, caller=caller, here=_here(request), **values)
 
     def facts(self, caller: Caller, view: View, names: Names | None = None) -> dict[str, Any]:
         """What every page of one connection shows."""
@@ -70,3 +73,16 @@ class Shell:
         kept = {name: value for name, value in request.form.items() if not name.endswith("_secret")}
         page = self._desk.pages.page("config_function/again.html", request, 401, fields=kept)
         return page.with_headers(Referrer_Policy=_OWN_REFERRER)
+
+
+def _here(request: Request) -> str:
+    """Where a choice of language leads back to: this page, or the one its form stood on."""
+    path = request.path
+    if request.method != "GET":
+        path = re.sub(r"(/clinicians/unlink|/submit|/approve|/reject|/ehr)$", _form_of, path)
+    source = request.query.get("from", request.form.get("copy_of", ""))
+    return f"{path}?from={source}" if re.fullmatch(CONNECTION_ID, source) else path
+
+
+def _form_of(action: re.Match[str]) -> str:
+    return "/clinicians" if action[1].startswith("/clinicians") else ""

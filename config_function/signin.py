@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from config_function.access import Caller, caller_of
 from shared.clock import Clock
+from shared.connection import CONNECTION_ID
 from shared.edge import refuse_cross_site
 from shared.entra import Entra
 from shared.errors import Refusal, SealError
@@ -27,7 +28,7 @@ IDLE = timedelta(hours=1)
 ROLES = timedelta(hours=1)
 # The cookie is written anew once a minute at most.
 _TOUCH = timedelta(minutes=1)
-_RETURN = re.compile(r"/config/[A-Za-z0-9/_\-]{0,200}")
+_RETURN = re.compile(rf"/config/[A-Za-z0-9/_\-]{{0,200}}(\?from={CONNECTION_ID})?")
 _HOME = "/config/"
 
 

@@ -90,7 +90,8 @@ _ROWS = (
            "Please open it from your own portal.",
            "The visit belongs to another patient than the one who signed in."),
     Reason("ehr-user-missing", 403, "The visit could not be opened", _NOTHING_OPENED,
-           "The EHR did not say who launches. Check the user's token in the context string."),
+           "The EHR did not say who launches. Check the user's token in the context string. A group visit "
+           "needs a record of its own: switch on Group visits in the settings."),
     Reason("ehr-user-changed", 403, "This link to Microsoft 365 is no longer valid",
            "Please contact your administrator.",
            "The EHR user ID and the signed-in EHR account no longer belong together. Check the context "
@@ -153,6 +154,10 @@ _ROWS = (
     Reason("proof-missing", 403, "Sign in to the EHR first",
            "Approval needs proof, not older than one hour, that you can sign in to this EHR.",
            "Press Sign in to the EHR, then approve."),
+    Reason("approval-not-proven", 403, "You did not sign in to the EHR",
+           "Nothing was approved and nothing was changed.",
+           "Open the connection and press Sign in to the EHR again. If you did sign in and the EHR refused, "
+           "compare scopes and redirect URIs with the registration sheet."),
     Reason("cross-site", 403, "This request came from another site",
            "Nothing was changed.",
            "Open the portal directly and try again."),

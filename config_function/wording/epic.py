@@ -63,8 +63,8 @@ EPIC = Wording(
         several hours.
     """),
     build=steps("""
-        Make a new FDI record for each record below: type PACS, model SMART ON FHIR. A group visit needs
-        records of its own; do not turn a single visit's record into one.
+        Make a new FDI record for each of the integration records: type PACS, model SMART ON FHIR. A group
+        visit needs records of its own; do not turn a single visit's record into one.
 
         Enter the mnemonics as they stand here, character by character. Percent signs, semicolons and blanks
         of the context string belong to it.
@@ -122,7 +122,7 @@ EPIC = Wording(
                 "or with visit-missing."
             ),
             (
-                "Compare the mnemonic CONTEXT with the record here. If it is the same, your version "
+                "Compare the mnemonic CONTEXT with the integration record. If it is the same, your version "
                 "does not know the token: check it in your documentation."
             ),
             ("visit-invalid", "visit-missing"),

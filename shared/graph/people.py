@@ -49,11 +49,11 @@ class People:
         return found
 
     def search(self, tenant: str, text: str, limit: int = 20) -> list[Somebody]:
-        """People whose name, username or mail begins with the text, at most ``limit``."""
+        """People of whose name, first name, surname, username or mail the text is the beginning."""
         wanted = text.strip()[:_LONGEST_TEXT].replace("'", "''")
         if not wanted:
             return []
-        places = ("displayName", "userPrincipalName", "mail")
+        places = ("displayName", "givenName", "surname", "userPrincipalName", "mail")
         query = {
             "$filter": " or ".join(f"startswith({place},'{wanted}')" for place in places),
             "$select": _SELECT,

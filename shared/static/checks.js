@@ -37,6 +37,7 @@ async function asked(row) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(person ? { person } : {}),
     });
+    if (answer.status === 401) return { verdict: "skipped", tried: "", found: speech.over, remedy: "", commands: [] };
     const document = await answer.json();
     return answer.ok ? document : { verdict: "failed", tried: "", found: document.detail, remedy: "", commands: [] };
   } catch {

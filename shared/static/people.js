@@ -42,14 +42,16 @@ for (const picker of document.querySelectorAll("[data-people]")) {
     const text = input.value.trim();
     if (text.length < LEAST) { status.textContent = ""; show([]); return; }
     let people;
+    let over = false;
     try {
       const answer = await fetch(`/config/api/people?q=${encodeURIComponent(text)}`);
+      over = answer.status === 401;
       people = answer.ok ? (await answer.json()).people : null;
     } catch {
       people = null;
     }
     if (mine !== round) return;
-    if (people === null) { status.textContent = words.silent; return; }
+    if (people === null) { status.textContent = over ? words.over : words.silent; return; }
     show(people);
     status.textContent = people.length ? words.some.replace("0", people.length) : words.nobody;
   };

@@ -89,6 +89,15 @@ class Connections:
             writes.append(Write("upsert", connection.id, _APPROVED, documents))
         self._table.batch(writes)
 
+    def remove(self, connection: Connection) -> None:
+        """Takes away a connection that never served; ChangedMeanwhile if somebody was first."""
+        numbers = [revision.number for revision in self.revisions(connection.id)]
+        writes = [Write("delete", connection.id, _HEAD, etag=connection.etag)]
+        writes += [Write("delete", connection.id, _revision_key(number)) for number in numbers[-99:]]
+        self._table.batch(writes)
+        # An index row without a connection behind it means nothing, so this may come second.
+        self._table.delete(_index(connection.tenant), connection.id)
+
     def of_tenant(self, tenant: str) -> list[Standing]:
         """The organization's connections in this region, by id: one read for the index, one for each."""
         listed = [self.standing(row.rk) for row in self._table.rows(_index(tenant), keys_only=True)]

@@ -64,7 +64,7 @@ def test_a_wrong_base_gets_its_own_sentence(typed: str, says: str, suggestion: s
 
 def test_a_right_base_is_kept_without_its_last_slash() -> None:
     looked, _ = bases()
-    report = looked.inspect(f" {HOME}/R4/ ", "epic")
+    report = looked.inspect(f" {HOME}/R4/ ", "fhir")
     assert report.usable
     assert report.base == f"{HOME}/R4"
     assert [finding.verdict for finding in report.findings] == ["ok", "ok"]
@@ -119,6 +119,15 @@ def test_a_test_system_chosen_as_production_is_pointed_out(
 ) -> None:
     looked, ehr = bases()
     ehr.serve(address)
-    report = looked.inspect(address, "epic", environment)
+    report = looked.inspect(address, "fhir", environment)
     assert report.usable
     assert ("test system" in str(report.findings[-1].text)) is warned
+
+
+@pytest.mark.parametrize(("path", "warned"), [("/interconnect/api/FHIR/R4", False), ("/fhir", True)])
+def test_an_address_that_is_not_like_epics_is_pointed_out(path: str, warned: bool) -> None:
+    looked, ehr = bases()
+    ehr.serve(f"{HOME}{path}")
+    report = looked.inspect(f"{HOME}{path}", "epic")
+    assert report.usable
+    assert ("another EHR" in str(report.findings[-1].text)) is warned
