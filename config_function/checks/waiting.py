@@ -118,11 +118,10 @@ class WaitingProbes:
         name = Text(line.name)
         age = 0.0 if oldest is None else max(0.0, (self._clock.now() - oldest).total_seconds())
         outcome: Outcome = "failed" if age > line.stuck else "warning" if age > line.slow else "ok"
+        if self._shared and outcome == "ok":
+            return outcome, Text("%(queue)s: on time.", queue=name)
         if self._shared:
-            keeps_up = outcome == "ok"
-            return outcome, Text("%(queue)s: on time.", queue=name) if keeps_up else Text(
-                "%(queue)s: behind.", queue=name
-            )
+            return outcome, Text("%(queue)s: behind.", queue=name)
         if oldest is None:
             return outcome, Text("%(queue)s: nothing waits.", queue=name)
         if age < 120:
