@@ -160,9 +160,8 @@ class Bases:
         return document
 
     def _smart(self, base: str, kind: EhrKind) -> Finding:
-        self._discovery.forget(base, kind=kind)
         try:
-            configuration = self._discovery.get(base, kind=kind)
+            configuration = self._discovery.renew(base, kind=kind)
         except OutsideError:
             return Finding(
                 "failed",

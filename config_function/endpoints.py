@@ -41,9 +41,8 @@ def _sentence(refusal: Refusal, issuer: str) -> Text:
 
 def _read(discovery: Discovery, view: View, base: str) -> SmartConfiguration:
     client_id, kind = view.latest.provider.client_id, view.connection.kind
-    discovery.forget(base, client_id=client_id, kind=kind)
     try:
-        return discovery.get(base, client_id=client_id, kind=kind)
+        return discovery.renew(base, client_id=client_id, kind=kind)
     except OutsideError as error:
         raise _refusal(error) from error
 

@@ -15,7 +15,7 @@ import json
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock, SystemClock
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+# How long a secret that was not there counts as missing.
+_MISSED = timedelta(seconds=30)
 _PUBLIC_MEMBERS = frozenset({"kty", "n", "e", "crv", "x", "y"})
 
 
@@ -143,8 +145,24 @@ class _CertificateRow:
             return self._key
 
 
+@dataclass(frozen=True)
+class _Known[T]:
+    """What a look at the vault gave; ``text`` and ``parsed`` are None where there was no such secret."""
+
+    at: datetime
+    text: str | None
+    parsed: T | None
+
+    def fresh(self, now: datetime) -> bool:
+        return now - self.at < (KEPT if self.text is not None else _MISSED)
+
+
 class _Parsed[T]:
-    """What a secret says, parsed again only when its text has changed; looked at every five minutes."""
+    """What a secret says, parsed again only when its text has changed; looked at every five minutes.
+
+    One thread looks at a time. Meanwhile others have what was known, also that there was none, which counts
+    for half a minute: anybody may ask for a key set, and must not make the vault's work of it.
+    """
 
     def __init__(self, secrets: Secrets, name: str, parse: Callable[[str], T], clock: Clock) -> None:
         self._secrets = secrets
@@ -152,20 +170,37 @@ class _Parsed[T]:
         self._parse = parse
         self._clock = clock
         self._lock = threading.Lock()
-        self._state: tuple[datetime, str, T] | None = None
+        self._known: _Known[T] | None = None
 
     def value(self) -> T:
-        state, now = self._state, self._clock.now()
-        if state is not None and now - state[0] < KEPT:
-            return state[2]
-        with self._lock:
-            state = self._state
-            if state is not None and now - state[0] < KEPT:
-                return state[2]
+        known = self._known
+        if known is not None and known.fresh(self._clock.now()):
+            return self._said(known)
+        if not self._lock.acquire(blocking=known is None) and known is not None:
+            return self._said(known)
+        try:
+            return self._said(self._look())
+        finally:
+            self._lock.release()
+
+    def _look(self) -> _Known[T]:
+        known, now = self._known, self._clock.now()
+        if known is not None and known.fresh(now):
+            return known
+        try:
             text = self._secrets.read(self._name)
-            parsed = state[2] if state is not None and state[1] == text else self._parse(text)
-            self._state = (now, text, parsed)
-            return parsed
+        except SecretMissing:
+            found: _Known[T] = _Known(now, None, None)
+        else:
+            unchanged = known is not None and known.text == text
+            found = _Known(now, text, known.parsed if known and unchanged else self._parse(text))
+        self._known = found
+        return found
+
+    def _said(self, known: _Known[T]) -> T:
+        if known.parsed is None:
+            raise SecretMissing(self._name)
+        return known.parsed
 
 
 def _key_ring(text: str) -> _KeyRing:

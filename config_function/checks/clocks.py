@@ -88,4 +88,8 @@ def ahead(answer: Answer) -> int | None:
     if answer.received_at is None or not 0 <= age < 86_400:
         return None
     dated = dated if dated.tzinfo is not None else dated.replace(tzinfo=UTC)
-    return round((dated + timedelta(seconds=age) - answer.received_at).total_seconds())
+    try:
+        sent = dated + timedelta(seconds=age)
+    except OverflowError:  # no clock says that: the last day that a date can name
+        return None
+    return round((sent - answer.received_at).total_seconds())

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from config_function.access import View
 from config_function.checks.verdict import Trial, Verdict, remedy_for, said
+from shared.connection import Endpoints
 from shared.ehr.scopes import backend_scope
 from shared.errors import AntesalaError, Refusal, StatusRefused
 from shared.smart.discovery import Discovery, SmartConfiguration
@@ -17,11 +18,31 @@ ASK_THE_EHR_TEAM = Text(
 MOVED_REMEDY = Text("If the EHR really moved, edit the connection and approve it again.")
 
 
-def endpoints_of(discovery: Discovery, view: View, client_id: str) -> SmartConfiguration:
-    """What the base names now; Refusal ``endpoint-changed`` where that is not what was approved."""
-    connection, approved = view.connection, view.latest.endpoints
-    found = discovery.get(connection.fhir_base, client_id=client_id, kind=connection.kind)
-    return discovery.pinned(found, approved) if approved.token else found
+NOBODY_LOOKED = Text("Submit the settings first: until then nobody has seen where the EHR takes tokens.")
+
+
+def shown_endpoints(view: View) -> Endpoints | None:
+    """What was shown to an approver: with the newest revision, else with the approved; None before that.
+
+    A draft has none of its own, and must not make the base's word of the moment count.
+    """
+    for revision in (view.latest, view.approved):
+        if revision is not None and revision.endpoints.token:
+            return revision.endpoints
+    return None
+
+
+def endpoints_of(
+    discovery: Discovery, view: View, client_id: str, *, anew: bool = False
+) -> SmartConfiguration:
+    """What the base names; Refusal ``endpoint-changed`` where that is not what an approver was shown.
+
+    Before anything was shown it is just what the base names: good to look at, not to prove ourselves to.
+    """
+    connection, shown = view.connection, shown_endpoints(view)
+    ask = discovery.renew if anew else discovery.get
+    found = ask(connection.fhir_base, client_id=client_id, kind=connection.kind)
+    return discovery.pinned(found, shown) if shown is not None else found
 
 
 class EhrProbes:
@@ -37,9 +58,8 @@ class EhrProbes:
         trial = Trial(
             "discovery", Text("Read the SMART configuration of %(base)s", base=connection.fhir_base)
         )
-        self._discovery.forget(connection.fhir_base, client_id=client.client_id, kind=connection.kind)
         try:
-            found = endpoints_of(self._discovery, view, client.client_id)
+            found = endpoints_of(self._discovery, view, client.client_id, anew=True)
         except Refusal as moved:
             return trial.failed(said(moved), MOVED_REMEDY)
         except AntesalaError as error:
@@ -48,7 +68,7 @@ class EhrProbes:
         return trial.ok(Text("Sign-in at %(hosts)s.", hosts=", ".join(sorted(hosts))))
 
     def backend_token(self, view: View, _: str) -> Verdict:
-        """Asks for the token of the write-back, at the approved endpoint only."""
+        """Asks for the token of the write-back, at an endpoint that an approver was shown only."""
         revision, trial = view.latest, Trial("backend-token")
         client = revision.backend
         if revision.writeback.adapter == "none":
@@ -56,6 +76,8 @@ class EhrProbes:
         if not client.client_id:
             remedy = Text("Register the backend client and enter its ID.")
             return trial.skipped(Text("There is no client ID yet."), remedy)
+        if shown_endpoints(view) is None:
+            return trial.skipped(NOBODY_LOOKED)
         trial = Trial(trial.probe, Text("Asked the EHR for a token as %(client)s", client=client.client_id))
         try:
             found = endpoints_of(self._discovery, view, client.client_id)

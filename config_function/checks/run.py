@@ -1,6 +1,8 @@
 """Plans and runs the probes of a connection, on its newest revision: that is what one is setting up."""
 
 import re
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +19,10 @@ from shared.errors import FieldRefusal, Refusal
 from shared.texts import Text
 
 SECONDS = 7.5
-_AT_ONCE = 32
+_AT_ONCE = 64
+# Of one organization: the page of two people runs six each. A slow EHR keeps none of the others waiting.
+_OF_TENANT = 12
+TOO_MANY = Text("Too many checks run right now. Try again in a minute.")
 
 type Attempt = Callable[[View, str], Verdict]
 
@@ -36,6 +41,8 @@ class Checks:
     ) -> None:
         """``seconds``: how long a verdict may take; the calls of a probe have limits of their own besides."""
         self._seconds = seconds
+        self._running: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="check")
         self._attempts: Mapping[str, Attempt] = {
             "discovery": ehr.endpoints,
@@ -73,13 +80,30 @@ class Checks:
         if attempt is None:
             raise Refusal("not-found", "probe")
         self._need_right_to_name(caller, view, person)
+        tenant = view.connection.tenant
+        if not self._begin(tenant):
+            return Trial(name, person=person).skipped(TOO_MANY)
         trying = self._threads.submit(attempt, view, person)
+        # Not when the verdict is given up: until then the probe still holds its thread.
+        trying.add_done_callback(lambda _: self._end(tenant))
         try:
             return trying.result(self._seconds)
         except TimeoutError:
             trying.cancel()
         tried = Text("Waited for %(seconds)s seconds", seconds=round(self._seconds))
         return Trial(name, tried, person).failed(NO_ANSWER, WAIT)
+
+    def _begin(self, tenant: str) -> bool:
+        """Counts one more probe of this organization; False where it runs enough of them."""
+        with self._lock:
+            if self._running[tenant] >= _OF_TENANT:
+                return False
+            self._running[tenant] += 1
+            return True
+
+    def _end(self, tenant: str) -> None:
+        with self._lock:
+            self._running[tenant] -= 1
 
     def _need_right_to_name(self, caller: Caller, view: View, person: str) -> None:
         if person and not re.fullmatch(OBJECT_ID, person):

@@ -75,21 +75,26 @@ STORAGE = Text("Ask the operator of this app: its storage does not do what it sh
 class WaitingProbes:
     """What is looked up in our own storage."""
 
-    def __init__(self, stores: Stores, clock: Clock) -> None:
+    def __init__(self, stores: Stores, clock: Clock, *, shared: bool) -> None:
+        """``shared``: several organizations are served, and none may count what is waiting for the others."""
+        self._shared = shared
         self._stores = stores
         self._clock = clock
 
     def queues(self, view: View, _: str) -> Verdict:
-        """How old the oldest message of each queue is, and how much is parked; for the whole region."""
+        """How old the oldest message of each queue is, and how much is parked; for the whole region.
+
+        Where that is other organizations' too, only whether each queue keeps up.
+        """
         trial = Trial("queue-age", Text("Looked into the queues of this connection's region"))
         store = self._stores.of(view.connection.id)
         try:
-            aged = [self._aged(line, store.queue(line.queue).oldest()) for line in LINES]
-            parked = _parked(store)
+            said_of = [self._aged(line, store.queue(line.queue).oldest()) for line in LINES]
+            said_of += [] if self._shared else [_parked(store)]
         except AntesalaError as error:
             return trial.failed(said(error), remedy_for(error, STORAGE))
-        outcomes = {outcome for outcome, _ in (*aged, parked)}
-        found = Together(*(text for _, text in (*aged, parked)))
+        outcomes = {outcome for outcome, _ in said_of}
+        found = Together(*(text for _, text in said_of))
         worst: Outcome = "failed" if "failed" in outcomes else "warning" if "warning" in outcomes else "ok"
         return trial.ends(worst, found, None if worst == "ok" else OPERATOR)
 
@@ -111,10 +116,14 @@ class WaitingProbes:
 
     def _aged(self, line: Line, oldest: datetime | None) -> tuple[Outcome, Text]:
         name = Text(line.name)
-        if oldest is None:
-            return "ok", Text("%(queue)s: nothing waits.", queue=name)
-        age = max(0.0, (self._clock.now() - oldest).total_seconds())
+        age = 0.0 if oldest is None else max(0.0, (self._clock.now() - oldest).total_seconds())
         outcome: Outcome = "failed" if age > line.stuck else "warning" if age > line.slow else "ok"
+        if self._shared and outcome == "ok":
+            return outcome, Text("%(queue)s: on time.", queue=name)
+        if self._shared:
+            return outcome, Text("%(queue)s: behind.", queue=name)
+        if oldest is None:
+            return outcome, Text("%(queue)s: nothing waits.", queue=name)
         if age < 120:
             return outcome, Text("%(queue)s: the oldest is %(age)s seconds old.", queue=name, age=round(age))
         return outcome, Text("%(queue)s: the oldest is %(age)s minutes old.", queue=name, age=int(age // 60))

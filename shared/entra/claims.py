@@ -9,14 +9,17 @@ refused by it.
 import base64
 import hmac
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from shared.errors import Refusal
+from shared.errors import OutsideError, Refusal
 from shared.oidc import KeySets, TokenRefused
 from shared.settings import Settings
+
+_log = logging.getLogger("antesala.entra")
 
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
@@ -83,14 +86,20 @@ class EntraClaims:
     def caller(self, bearer: str) -> ApiCaller:
         """The caller of the JSON API, from an access token for this app; Refusal ``not-signed-in`` otherwise.
 
-        An id token has the same audience as a v2 access token; it is told apart by having no ``azp``, and by
-        its ``nonce``. A program's token has no ``scp``, and its ``sub`` is its ``oid``.
+        So also where Microsoft's keys cannot be had. An id token has the same audience as a v2 access token;
+        it is told apart by having no ``azp``, and by its ``nonce``. A program's token has no ``scp``, and its
+        ``sub`` is its ``oid``.
         """
         try:
             tid = self._tenant(bearer)
         except Refusal as refusal:
             raise Refusal("not-signed-in", refusal.detail) from refusal
-        claims = self._verified(bearer, tid, "not-signed-in")
+        try:
+            claims = self._verified(bearer, tid, "not-signed-in")
+        except OutsideError as error:
+            # Nobody has proven anything yet, and another answer would tell anybody whom we serve.
+            _log.warning("No keys of %s to verify a bearer token with: %s", tid, error)
+            raise Refusal("not-signed-in", "no keys") from error
         if not _text(claims, "azp") or "nonce" in claims:
             raise Refusal("not-signed-in", "not an access token")
         oid = _object_id(claims, "not-signed-in")

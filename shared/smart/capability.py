@@ -24,7 +24,14 @@ _ROOTS = frozenset({"CapabilityStatement", "Conformance"})
 # Parts of the extension, under the names of smart-configuration.
 _PARTS: Mapping[str, str] = {"authorize": "authorization_endpoint", "token": "token_endpoint"}
 _LIST_LIMIT = 500
+# Expat reads with the interpreter held, an element at a time, and an element with all its attributes. What is
+# beyond these is no statement of any server known, but work for us.
+_XML_MOST_BYTES = 4_000_000
 _DEPTH_LIMIT = 60
+_ELEMENTS_LIMIT = 200_000
+_ATTRIBUTES_LIMIT = 50
+_TAG_LIMIT = 262_144
+_CHUNK = 65_536
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -60,13 +67,20 @@ def _in_xml(body: bytes) -> list[tuple[str, str]]:
     if b"\x00" in body:
         # No letter of XML, but every other byte of UTF-16, which expat would recognize by itself.
         raise AnswerRefused("the capability statement is not UTF-8")
+    if len(body) > _XML_MOST_BYTES:
+        raise AnswerRefused("the capability statement is too large for XML")
     reader = _Reader()
     parser = expat.ParserCreate("utf-8", " ")
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
-        parser.Parse(body, True)
+        for begin in range(0, len(body), _CHUNK):
+            parser.Parse(body[begin : begin + _CHUNK], False)
+            # A tag that does not end is kept until it does: it must not grow to what the limits are for.
+            if begin - parser.CurrentByteIndex > _TAG_LIMIT:
+                raise AnswerRefused("the capability statement has too long a tag")
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise AnswerRefused("the capability statement is no XML") from error
     return reader.found
@@ -82,9 +96,13 @@ class _Reader:
     def __init__(self) -> None:
         self.found: list[tuple[str, str]] = []
         self._way: list[str] = []
+        self._elements = 0
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """An element begins; names are ``namespace name``."""
+        self._elements += 1
+        if self._elements > _ELEMENTS_LIMIT or len(attributes) > _ATTRIBUTES_LIMIT:
+            raise AnswerRefused("the capability statement is too large for XML")
         namespace, _, name = tag.rpartition(" ")
         if len(self._way) >= _DEPTH_LIMIT or (not self._way and (namespace != _FHIR or name not in _ROOTS)):
             raise AnswerRefused("the capability statement is none")

@@ -8,7 +8,7 @@
 - an answer that redirects is no answer: the base is what was approved, not what it points to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -48,6 +48,9 @@ class SmartConfiguration:
         return Endpoints(self.issuer, self.authorization_endpoint, self.token_endpoint, self.jwks_uri or jwks)
 
 
+type Asking = Callable[[tuple[str, str], Callable[[], SmartConfiguration]], SmartConfiguration]
+
+
 class Discovery:
     """Reads and remembers SMART configurations; raises OutsideError where there is none to be had.
 
@@ -61,13 +64,11 @@ class Discovery:
 
     def get(self, fhir_base: str, *, client_id: str = "", kind: EhrKind = "fhir") -> SmartConfiguration:
         """The configuration of this base; ``client_id`` counts where the EHR answers per client (Epic)."""
-        headers = DIALECTS[kind].headers(client_id)
-        key = (fhir_base, client_id if headers else "")
-        return self._shelf.get(key, lambda: self._fetch(fhir_base, headers))
+        return self._through(self._shelf.get, fhir_base, client_id, kind)
 
-    def forget(self, fhir_base: str, *, client_id: str = "", kind: EhrKind = "fhir") -> None:
-        """The next ``get`` asks the server again: for the portal's live validation."""
-        self._shelf.forget((fhir_base, client_id if DIALECTS[kind].headers(client_id) else ""))
+    def renew(self, fhir_base: str, *, client_id: str = "", kind: EhrKind = "fhir") -> SmartConfiguration:
+        """The same, asked of the server now: for the portal. Launches keep what they have where it fails."""
+        return self._through(self._shelf.renew, fhir_base, client_id, kind)
 
     def pinned(self, config: SmartConfiguration, endpoints: Endpoints) -> SmartConfiguration:
         """The configuration, if every address is on an approved origin; Refusal ``endpoint-changed``.
@@ -86,6 +87,10 @@ class Discovery:
         if endpoints.issuer and config.issuer and config.issuer != endpoints.issuer:
             raise Refusal("endpoint-changed", "issuer")
         return config if config.issuer else replace(config, issuer=endpoints.issuer)
+
+    def _through(self, ask: Asking, base: str, client_id: str, kind: EhrKind) -> SmartConfiguration:
+        headers = DIALECTS[kind].headers(client_id)
+        return ask((base, client_id if headers else ""), lambda: self._fetch(base, headers))
 
     def _fetch(self, base: str, headers: Mapping[str, str]) -> SmartConfiguration:
         root = base.rstrip("/") + "/"

@@ -53,10 +53,12 @@ class Shelf[K: Hashable, T]:
         finally:
             slot.lock.release()
 
-    def forget(self, key: K) -> None:
-        """The next ``get`` fetches again, whatever was kept."""
-        with self._lock:
-            self._slots.pop(key, None)
+    def renew(self, key: K, fetch: Callable[[], T]) -> T:
+        """A document fetched now, kept for everybody; a failure is its asker's alone and changes nothing."""
+        value = fetch()
+        slot = self._slot(key)
+        slot.value, slot.at, slot.error = value, self._clock.now(), None
+        return value
 
     def _refresh(self, slot: _Slot[T], fetch: Callable[[], T]) -> T:
         now = self._clock.now()

@@ -6,6 +6,7 @@ import pytest
 
 from config_function.bases import Bases
 from shared.errors import AnswerRefused
+from shared.outbound import Answer
 from shared.smart.discovery import Discovery
 from tests.config.house import ADMIN, Ehr, House, beginning
 from tests.fakes import FakeClock
@@ -82,6 +83,17 @@ def test_fhir_without_smart_cannot_be_used() -> None:
     looked, ehr = bases()
     ehr.pages[f"{HOME}/bare/metadata"] = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}
     assert "SMART sign-in endpoints" in str(looked.inspect(f"{HOME}/bare", "fhir").fault)
+
+
+def test_a_look_at_a_base_that_fails_takes_nothing_from_those_who_launch_there() -> None:
+    clock, ehr = FakeClock(), Ehr()
+    ehr.serve(f"{HOME}/R4")
+    discovery = Discovery(ehr, clock)  # type: ignore[arg-type]
+    kept = discovery.get(f"{HOME}/R4")
+    clock.advance(7_200)
+    ehr.pages[f"{HOME}/R4/.well-known/smart-configuration"] = Answer(503)
+    assert not Bases(ehr, discovery).inspect(f"{HOME}/R4", "fhir").usable  # type: ignore[arg-type]
+    assert discovery.get(f"{HOME}/R4") == kept
 
 
 def test_an_oversized_answer_is_cut_off() -> None:

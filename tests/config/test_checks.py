@@ -114,11 +114,29 @@ def impatient(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_no_verdict_is_waited_for_without_end(
     house: House, admin: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection = drafted(house, admin)
+    connection = house.submitted(admin)
     with impatient(house, monkeypatch):
         found = verdict(admin, connection, "backend-token")
     assert (found["verdict"], found["found"]) == ("failed", "There was no answer.")
     assert found["tried"].startswith("Waited for")
+
+
+def test_the_slow_checks_of_one_organization_keep_no_other_waiting(
+    house: House, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = house.neighbour()
+    slow, theirs = house.submitted(admin), drafted(other, neighbour := other.browser(ADMIN))
+    with impatient(house, monkeypatch):
+        outcomes = [outcome(admin, slow, "backend-token") for _ in range(14)]
+        assert outcomes[:12] == [("failed", "There was no answer.")] * 12
+        assert outcomes[12:] == [("skipped", "Too many checks run right now. Try again in a minute.")] * 2
+        assert outcome(admin, slow, "graph-token")[0] == "skipped"
+        assert outcome(neighbour, theirs, "graph-token")[0] == "ok"
+
+
+def test_what_has_ended_counts_no_more(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    assert {outcome(admin, connection, "graph-token")[0] for _ in range(20)} == {"ok"}
 
 
 @pytest.mark.parametrize(

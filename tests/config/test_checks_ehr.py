@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from shared.errors import AntesalaError, StatusRefused, Unreachable
+from shared.outbound import Answer
 from tests.config.checking import drafted, host_of, outcome, verdict
 from tests.config.house import ADMIN, Browser, House, forget_rooms
 
@@ -61,6 +62,48 @@ def test_a_token_is_not_asked_of_an_endpoint_that_moved(house: House, admin: Bro
     found = verdict(admin, connection, "backend-token")
     assert (found["verdict"], found["found"]) == ("failed", "It names other hosts than were approved.")
     assert "approve it again" in found["remedy"]
+
+
+def test_a_draft_does_not_loosen_what_was_approved(house: House, admin: Browser) -> None:
+    connection = house.in_service(admin)
+    house.serve_outside()
+    house.ehr.serve(house.base, host="https://evil.example/oauth2")
+    house.ehr.pages["https://evil.example/oauth2/token"] = {}
+    admin.save(connection, "writeback", {"backend_client_id": "backend-2"})
+    fails_with(house, AssertionError())  # type: ignore[arg-type]
+    for probe in ("discovery", "backend-token"):
+        moved = ("failed", "It names other hosts than were approved.")
+        assert outcome(admin, connection, probe) == moved, probe
+    assert "EHR: no time was given" in outcome(admin, connection, SKEW)[1]
+    assert not [url for url in house.ehr.asked if url.startswith("https://evil.example/")]
+    house.ehr.serve(house.base)
+    assert outcome(admin, connection, "discovery")[0] == "ok"
+
+
+def test_nothing_is_proven_to_a_host_that_no_approver_was_shown(house: House, admin: Browser) -> None:
+    connection = house.begun(admin)
+    fails_with(house, AssertionError())  # type: ignore[arg-type]
+    assert outcome(admin, connection, "backend-token") == (
+        "skipped",
+        "Submit the settings first: until then nobody has seen where the EHR takes tokens.",
+    )
+
+
+def test_what_was_submitted_is_tried_where_it_was_shown(house: House, admin: Browser) -> None:
+    connection = house.submitted(admin)
+    house.ehr.serve(house.base, host="https://evil.example/oauth2")
+    assert outcome(admin, connection, "discovery")[0] == "failed"
+    assert outcome(admin, connection, "backend-token")[1] == "It names other hosts than were approved."
+
+
+def test_a_check_during_an_outage_takes_nothing_from_launches(house: House, admin: Browser) -> None:
+    connection = house.in_service(admin)
+    discovery = house.services.discovery
+    kept = discovery.get(house.base, client_id="provider-1", kind="epic")
+    house.clock.advance(7_200)
+    house.ehr.pages[f"{house.base}/.well-known/smart-configuration"] = Answer(503)
+    assert outcome(house.browser(ADMIN), connection, "discovery")[0] == "failed"
+    assert discovery.get(house.base, client_id="provider-1", kind="epic") == kept
 
 
 def test_a_refused_backend_client_is_explained(house: House, admin: Browser) -> None:
@@ -139,6 +182,20 @@ def test_a_cached_answer_is_as_old_as_it_says(house: House, admin: Browser) -> N
     assert outcome(admin, connection, SKEW)[0] == "ok"
     house.ehr.headers["age"] = "long"
     assert outcome(admin, connection, SKEW)[0] == "warning"
+
+
+@pytest.mark.parametrize(
+    "date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 1 Jan 99999999999999999999 00:00:00 GMT"]
+)
+def test_a_date_beyond_all_dates_is_none(
+    house: House, admin: Browser, monkeypatch: pytest.MonkeyPatch, date: str
+) -> None:
+    connection = drafted(house, admin)
+    house.serve_outside()
+    house.ehr.headers["age"] = "86000"
+    monkeypatch.setattr(house.ehr, "_dated", lambda _: {"date": date})
+    result, found = outcome(admin, connection, SKEW)
+    assert (result, "EHR: no time was given" in found) == ("warning", True)
 
 
 def test_the_time_is_asked_of_the_approved_hosts_alone(house: House, admin: Browser) -> None:

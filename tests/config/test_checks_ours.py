@@ -122,6 +122,29 @@ def test_what_waits_too_long_is_noticed(
     assert bool(found["remedy"]) is (expected != "ok")
 
 
+@pytest.mark.parametrize(
+    ("age", "expected", "says"),
+    [
+        (0, "ok", "Call events: on time. Write-backs: on time."),
+        (90, "warning", "Call events: behind. Write-backs: on time."),
+        (630, "failed", "Call events: behind. Write-backs: on time."),
+    ],
+)
+def test_organizations_that_share_a_region_count_nothing_of_each_other(
+    house: House, clock: FakeClock, store: RegionStore, age: int, expected: str, says: str
+) -> None:
+    other = house.neighbour()
+    if age:
+        for queue in ("attendance", "writeback", "writeback-parked"):
+            store.queue(queue).send("anything")
+        store.dead_letters.add("unknown", "m1", queue="attendance", reason="poison")
+    clock.advance((datetime.now(UTC) - clock.now()).total_seconds() + age)
+    admin = other.browser(ADMIN)
+    found = outcome(admin, drafted(other, admin), "queue-age")
+    empty_region(house.stores)
+    assert found == (expected, says)
+
+
 def test_what_is_parked_is_counted_and_nobodys_is_a_warning(
     house: House, admin: Browser, store: RegionStore
 ) -> None:

@@ -279,7 +279,9 @@ def test_clients_that_do_not_sign_need_no_keys(house: House, other: House) -> No
 
 
 def test_without_keys_the_checks_say_who_has_to_do_what(house: House, other: House) -> None:
-    connection = _without_keys(house, other)
+    connection = other.submitted(other.browser(ADMIN))
+    del house.vault.secrets[signing_keys_name(other.tenant)]
+    house.list_tenants(house.tenant, other.tenant)
     published = Browser().get(f"/config/jwks/{connection}")
     assert (published.status, published.json()["code"]) == (503, "keys-missing")
     url = f"{house.settings.server_url}/config/jwks/{connection}"

@@ -123,6 +123,22 @@ def test_keys_are_never_fetched_for_a_tenant_that_is_not_ours(settings: Settings
     assert server.asked == []
 
 
+def test_while_microsoft_is_silent_nobody_learns_from_the_api_whom_we_serve(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    silent = KeyServer()
+    claims = EntraClaims(settings, KeySets(cast("Any", silent), FakeClock()))
+    codes = set()
+    for tid in (TENANT, TENANT, "99999999-0000-4000-8000-000000000000"):
+        with pytest.raises(Refusal) as refused:
+            claims.caller(silent.token({**ACCESS, "tid": tid}))
+        codes.add(refused.value.reason.code)
+    assert codes == {"not-signed-in"}
+    said = [(record.levelname, record.name, record.getMessage()) for record in caplog.records]
+    assert [one[:2] for one in said] == [("WARNING", "antesala.entra")] * 2
+    assert all(TENANT in one[2] and "Bearer" not in one[2] for one in said)
+
+
 @pytest.mark.parametrize(
     ("changed", "guest"),
     [

@@ -72,6 +72,10 @@ def _uris(authorize: bytes, token: bytes) -> bytes:
 
 _GOOD = (b"https://ehr.example/oauth2/authorize", b"https://ehr.example/oauth2/token")
 _DEEP = b"<a>" * 100 + b"</a>" * 100
+_WIDE = b"<a " + b" ".join(b'a%d=""' % number for number in range(51)) + b"/>"
+_LONG = b'<a a="' + b"x" * 400_000 + b'"/>'
+_MANY = b"<a/>" * 200_001
+_LARGE = b"<a>" + b"x" * 4_000_000 + b"</a>"
 _LAUGHS = b'<!DOCTYPE x [<!ENTITY a "https://ehr.example/oauth2/token">]>'
 _OUTSIDE = b'<!DOCTYPE x SYSTEM "https://evil.example/x.dtd">'
 
@@ -119,6 +123,10 @@ _OUTSIDE = b'<!DOCTYPE x SYSTEM "https://evil.example/x.dtd">'
         (_statement(_uris(*_GOOD)[:-3]), "ehr-answer-invalid", "a crash"),
         (_statement(b""), "ehr-answer-invalid", "a crash"),
         (_statement(_DEEP + _uris(*_GOOD)), "ehr-answer-invalid", "our memory, by depth"),
+        (_statement(_uris(*_GOOD) + _WIDE), "ehr-answer-invalid", "our memory, by attributes"),
+        (_statement(_uris(*_GOOD) + _LONG), "ehr-answer-invalid", "our memory, by one tag"),
+        (_statement(_uris(*_GOOD) + _MANY), "ehr-answer-invalid", "a second of every launch, by elements"),
+        (_statement(_uris(*_GOOD) + _LARGE), "ehr-answer-invalid", "time, by size"),
     ],
 )
 def test_discovery_should_be_refused(

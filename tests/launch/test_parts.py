@@ -173,6 +173,29 @@ def test_a_first_failure_is_remembered_for_half_a_minute() -> None:
     assert shelf.get("k", lambda: 5) == 5
 
 
+def test_a_document_is_renewed_for_everybody_and_a_failure_is_its_askers_alone() -> None:
+    clock = Clock()
+    shelf: Shelf[str, int] = Shelf(clock)
+
+    def fail() -> int:
+        raise Unreachable("ehr")
+
+    for key in ("k", "never seen"):
+        shelf.get("k", lambda: 1)
+        with pytest.raises(Unreachable):
+            shelf.renew(key, fail)
+    assert shelf.get("k", lambda: 2) == 1
+    assert shelf.get("never seen", lambda: 3) == 3
+    assert shelf.renew("k", lambda: 4) == 4
+    assert shelf.get("k", lambda: 5) == 4
+    clock.pass_by(hours=2)
+    with pytest.raises(Unreachable):
+        shelf.renew("k", fail)
+    assert shelf.get("k", fail) == 4, "what is stale still serves"
+    assert shelf.renew("k", lambda: 6) == 6
+    assert shelf.get("k", fail) == 6
+
+
 def test_a_shelf_is_bounded() -> None:
     shelf: Shelf[int, int] = Shelf(Clock(), size=2)
     for number in range(3):

@@ -133,8 +133,7 @@ def test_a_configuration_is_kept_for_each_base_and_client(world: World) -> None:
     for client in ("one", "other"):
         discovery.get(BASE, client_id=client, kind="fhir")
     assert len(world.ehr.sent) == 3, "who asks counts only where the answer depends on it"
-    discovery.forget(BASE, client_id="one", kind="epic")
-    discovery.get(BASE, client_id="one", kind="epic")
+    discovery.renew(BASE, client_id="one", kind="epic")
     assert len(world.ehr.sent) == 4
 
 

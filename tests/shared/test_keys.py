@@ -1,5 +1,7 @@
 import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jwt
@@ -171,7 +173,69 @@ def test_a_key_set_that_was_missing_counts_as_soon_as_it_is_there(
     with pytest.raises(Refusal, match="keys-missing"):
         keys.jwks(ONE)
     secrets.secrets["ehr-signing-keys"] = text
+    clock.advance(30)
     assert keys.jwks(ONE)["keys"]
+
+
+def test_the_vault_is_asked_for_a_missing_key_set_twice_a_minute(
+    secrets: MemorySecrets, clock: FakeClock
+) -> None:
+    del secrets.secrets["ehr-signing-keys"]
+    keys = SigningKeys(secrets, clock, {ONE})
+    for seconds in (29, 0, 0, 0):
+        with pytest.raises(Refusal, match="keys-missing"):
+            keys.jwks(ONE)
+        clock.advance(seconds)
+    assert len(secrets.reads) == 1
+    clock.advance(1)
+    for _ in range(3):
+        with pytest.raises(Refusal, match="keys-missing"):
+            keys.jwks(ONE)
+    assert len(secrets.reads) == 2
+
+
+class Slow(MemorySecrets):
+    """A vault that answers when it is told to."""
+
+    def __init__(self, **secrets: str) -> None:
+        super().__init__(**secrets)
+        self.asked, self.answer = threading.Event(), threading.Event()
+        self.answer.set()
+
+    def read(self, name: str) -> str:
+        self.asked.set()
+        assert self.answer.wait(5)
+        return super().read(name)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_while_one_looks_at_the_vault_others_have_what_was_known(
+    secrets: MemorySecrets, clock: FakeClock, there: bool
+) -> None:
+    vault = Slow(**secrets.secrets if there else {})
+    keys = SigningKeys(vault, clock, {ONE})
+
+    def published() -> bool:
+        try:
+            return bool(keys.jwks(ONE)["keys"])
+        except Refusal:
+            return False
+
+    assert published() is there
+    clock.advance(301)
+    vault.asked.clear()
+    vault.answer.clear()
+    with ThreadPoolExecutor(2) as threads:
+        looking = threads.submit(published)
+        assert vault.asked.wait(5)
+        other = threads.submit(published)
+        try:
+            assert other.result(2) is there
+            assert not looking.done()
+        finally:
+            vault.answer.set()
+    assert looking.result() is there
+    assert len(vault.reads) == 2
 
 
 def test_the_command_makes_one_organizations_keys_and_no_others(tmp_path: Path) -> None:

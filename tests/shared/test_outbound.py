@@ -568,6 +568,7 @@ def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
         ("Mon, 02 Mar 2026 14:00:30 GMT", 30.0),
         ("Mon, 02 Mar 2026 13:00:00 GMT", 0.0),
         ("Mon, 99 Mar 2026 14:00:30 GMT", None),
+        ("Mon, 1 Jan 99999999999999999999999 00:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_date(clock: FakeClock, text: str, seconds: float | None) -> None:
