@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from config_function import fields
-from config_function.access import Caller, View, may_edit
+from config_function.access import Caller, View, may_search
 from config_function.api_requests import Callers, body_of, connection_of, if_match
 from config_function.beginning import COPY, ENVIRONMENTS, MEMBERS, new_connection
 from config_function.connections import version_of
@@ -136,7 +136,7 @@ class Api:
     def search_people(self, request: Request) -> Response:
         """People of the caller's own directory whose name begins with the text; nothing of it is kept."""
         caller = self._caller(request)
-        if not self._may_search(caller):
+        if not may_search(caller, lambda: self._desk.connections.all(caller)):
             raise Refusal("not-allowed")
         text = request.query.get("q", "").strip()
         if not 2 <= len(text) <= 64:
@@ -146,12 +146,6 @@ class Api:
         except OutsideError as error:
             raise Refusal("directory-unavailable", type(error).__name__) from error
         return json_response({"people": [asdict(somebody) for somebody in found]})
-
-    def _may_search(self, caller: Caller) -> bool:
-        """Administrators, and whoever may edit a connection: it takes people to fill in its fields."""
-        if caller.program:
-            return False
-        return caller.admin or any(may_edit(caller, view) for view in self._desk.connections.all(caller))
 
     def _view(self, request: Request, caller: Caller) -> View:
         return self._desk.connections.load(caller, connection_of(request))

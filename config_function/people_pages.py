@@ -1,6 +1,6 @@
 """The pages of who uses a connection: linked clinicians, and how the last launches ended."""
 
-from config_function.access import Caller, View, may_unlink
+from config_function.access import Caller, View, may_search, may_unlink
 from config_function.clinicians import Page, version_of_link
 from config_function.desk import Desk
 from config_function.launch_report import OUTCOMES, SIDES, chosen, reason_of, summary
@@ -87,7 +87,7 @@ class PeoplePages:
 
     def _of_name(self, request: Request, caller: Caller, view: View, name: str) -> Response:
         """People of the directory whose name begins so, each leading to their links."""
-        if not may_unlink(caller, view):
+        if not self._may_search(caller):
             raise Refusal("not-allowed")
         names = Names(self._desk.people, caller.tenant)
         short = len(name) < 2
@@ -101,6 +101,9 @@ class PeoplePages:
             fault=Text("Give 2 to 64 characters of a name.") if short else "",
             looked=True,
         )
+
+    def _may_search(self, caller: Caller) -> bool:
+        return may_search(caller, lambda: self._desk.connections.all(caller))
 
     def _page(
         self,
@@ -134,6 +137,7 @@ class PeoplePages:
             further=bool(request.query.get("cursor")),
             unlinked=request.query.get("unlinked") == "1",
             may_unlink=may_unlink(caller, view),
+            may_search=may_unlink(caller, view) and self._may_search(caller),
         )
 
     def _ask(
