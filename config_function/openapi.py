@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from config_function.beginning import ENVIRONMENTS, REGIONS, kinds
 from config_function.checks import PROBES
+from config_function.checks.verdict import Outcome
 from config_function.connections import REASON, REASON_LIMIT
 from config_function.field_rules import OBJECT_ID, RULES
 from config_function.fields import LARGEST
 from config_function.launch_report import OUTCOMES, SIDES
-from config_function.people_schemas import CURSOR_LIMIT, people_schemas
+from config_function.names import LONGEST, SHORTEST
+from config_function.people_schemas import CURSOR_LIMIT, STATE, people_schemas
 from config_function.setting_schemas import Schema, setting_schema
 from shared.connection import CONNECTION_ID
 
@@ -80,7 +82,7 @@ OPERATIONS = (
     Operation("post", "/config/api/bases", "inspectBase", "Look at a FHIR base", "BaseReport", "Base",
               refused=(400, 401, 403, 413, 415, 422)),
     Operation("get", "/config/api/people", "searchPeople", "Find people of your directory", "People",
-              query={"q": {"type": "string", "minLength": 2, "maxLength": 64}},
+              query={"q": {"type": "string", "minLength": SHORTEST, "maxLength": LONGEST}},
               refused=(401, 403, 413, 422, 503)),
     Operation("get", "/config/api/openapi.json", "getOpenApi", "This document", "Anything", refused=()),
 )
@@ -205,7 +207,7 @@ def _answers() -> dict[str, Schema]:
     text_list: Schema = {"type": "array", "items": _TEXT}
     revision: dict[str, Schema] = {
         "number": {"type": "integer"},
-        "state": {"enum": ["draft", "submitted", "verified", "approved", "rejected"]},
+        "state": STATE,
         "settings": _reference("ShownSettings"),
         "endpoints": _texts("issuer", "authorization", "token", "jwks"),
         "proof": _texts("by", "at"),
@@ -222,7 +224,7 @@ def _answers() -> dict[str, Schema]:
     finding = _object({"verdict": {"enum": ["ok", "warning", "failed"]}, "text": _TEXT})
     verdict: dict[str, Schema] = {
         **dict.fromkeys(("probe", "tried", "found", "remedy", "person"), _TEXT),
-        "verdict": {"enum": ["ok", "warning", "failed", "skipped"]},
+        "verdict": {"enum": list(get_args(Outcome.__value__))},
         "commands": text_list,
     }
     sheet: dict[str, Schema] = {"connection": _TEXT, "revision": {"type": "integer"}}
