@@ -14,6 +14,7 @@ from config_function.beginning import COPY, ENVIRONMENTS, MEMBERS, new_connectio
 from config_function.connections import version_of
 from config_function.desk import Desk
 from config_function.kinds import KINDS
+from config_function.names import LONGEST, NO_NAME, NO_PERSON, SHORTEST
 from config_function.openapi import openapi
 from config_function.records import Record, documents, records, registration
 from shared.connection import Approved, EhrKind, Revision
@@ -109,7 +110,7 @@ class Api:
         body = body_of(request, ("person",)) if request.body else {}
         person = body.get("person", "")
         if not isinstance(person, str):
-            raise FieldRefusal({"person": Text("Give the object ID of one person.")})
+            raise FieldRefusal({"person": NO_PERSON})
         view = self._view(request, caller)
         verdict = self._desk.checks.run(caller, view, request.route.get("probe", ""), person)
         return json_response(verdict.document(self._desk.pages.translate(request)))
@@ -139,8 +140,8 @@ class Api:
         if not may_search(caller, lambda: self._desk.connections.all(caller)):
             raise Refusal("not-allowed")
         text = request.query.get("q", "").strip()
-        if not 2 <= len(text) <= 64:
-            raise FieldRefusal({"q": Text("Give 2 to 64 characters of a name.")})
+        if not SHORTEST <= len(text) <= LONGEST:
+            raise FieldRefusal({"q": NO_NAME})
         try:
             found = self._desk.people.search(caller.tenant, text, PEOPLE_FOUND)
         except OutsideError as error:

@@ -10,15 +10,12 @@ from config_function.desk import Desk
 from config_function.field_rules import STEPS, Rule, Step
 from config_function.fields import of_step
 from config_function.forms import by_field, groups, sent
-from config_function.names import Names
+from config_function.names import Names, searched
 from config_function.shell import Shell
 from shared.errors import FieldRefusal, Refusal
 from shared.graph.people import Somebody
 from shared.texts import Sentence
 from shared.web import Request, Response, redirect
-
-# Letters of a name before the directory is asked.
-_LEAST = 2
 
 
 class EditPages:
@@ -111,5 +108,5 @@ class Search:
 
 
 def _searched(rule: Rule, names: Names, typed: Mapping[str, str]) -> Search:
-    text = typed.get(f"q-{rule.name}", "").strip()[:64]
-    return Search(text, tuple(names.search(text)) if len(text) >= _LEAST else ())
+    text = searched(typed.get(f"q-{rule.name}", ""))
+    return Search(text, tuple(names.search(text)))

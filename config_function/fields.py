@@ -145,10 +145,6 @@ def _text(rule: Rule, value: Any) -> str:
     return text
 
 
-def _secret(rule: Rule, value: Any) -> str:
-    return _text(rule, value)
-
-
 def _choice(rule: Rule, value: Any) -> str:
     if value not in [code for code, _ in rule.choices]:
         raise ValueError("not of the list")
@@ -217,7 +213,7 @@ def _options(adapter: str, value: Any) -> tuple[dict[str, str], dict[str, Senten
 # Options are read by their adapter's table: ``_options``.
 _PARSERS: Mapping[Shape, Callable[[Rule, Any], Any]] = {
     "text": _text,
-    "secret": _secret,
+    "secret": _text,
     "choice": _choice,
     "flag": _flag,
     "number": _number,

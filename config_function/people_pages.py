@@ -4,13 +4,13 @@ from config_function.access import Caller, View, may_search, may_unlink
 from config_function.clinicians import Page, version_of_link
 from config_function.desk import Desk
 from config_function.launch_report import OUTCOMES, SIDES, chosen, reason_of, summary
-from config_function.names import Names
+from config_function.names import NO_NAME, SHORTEST, Names, searched
 from config_function.shell import Shell
 from shared.errors import FieldRefusal, Refusal
 from shared.graph.people import Somebody
 from shared.store.ehr_users import Link
 from shared.store.launches import KEPT
-from shared.texts import Sentence, Text
+from shared.texts import Sentence
 from shared.web import Request, Response, redirect
 
 SHOWN = 100
@@ -28,7 +28,7 @@ class PeoplePages:
         view = self._shell.load(request, caller)
         if request.method == "GET":
             return self._listed(request, caller, view)
-        name = request.form.get("q", "").strip()[:64]
+        name = searched(request.form.get("q", ""))
         if name:
             return self._of_name(request, caller, view, name)
         try:
@@ -90,15 +90,14 @@ class PeoplePages:
         if not self._may_search(caller):
             raise Refusal("not-allowed")
         names = Names(self._desk.people, caller.tenant)
-        short = len(name) < 2
         return self._page(
             request,
             caller,
             view,
             None,
             names=names,
-            people=[] if short else names.search(name),
-            fault=Text("Give 2 to 64 characters of a name.") if short else "",
+            people=names.search(name),
+            fault=NO_NAME if len(name) < SHORTEST else "",
             looked=True,
         )
 
