@@ -2,13 +2,15 @@
 
 administrator   app role Connector.Admin, or Global / Teams Administrator
 reader          app role Connector.Reader; sees everything of the organization, changes nothing
-approver        named by object id in a connection; sees, edits and approves that connection
+approver        named by object id in a connection; sees, edits and approves that connection, but does not
+                choose who approves it
 guest           somebody of another directory; has no role here, whatever is assigned: may see what names them
-                as its approver, and approve it or send it back, but neither edit it nor search the directory
+                as its approver, and approve it or send it back, but neither edit it, unlink anybody nor
+                search the directory
 program         a token without a person; may only read, and only with one of the two app roles
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from shared.connection import Connection, Revision
@@ -83,9 +85,24 @@ def may_edit(caller: Caller, view: View) -> bool:
 
 def may_unlink(caller: Caller, view: View) -> bool:
     """Administrators, and who approves the connection now or will, part EHR users from their accounts."""
-    if view.connection.tenant != caller.tenant or caller.program:
+    if view.connection.tenant != caller.tenant or caller.program or caller.guest:
         return False
     return caller.admin or caller.oid in view.approvers
+
+
+def may_search(caller: Caller, views: Callable[[], Iterable[View]]) -> bool:
+    """Administrators, and whoever may edit a connection: it takes people to fill in its fields.
+
+    ``views``: reads every connection that the caller may see; only asked where the role does not decide.
+    """
+    if caller.program or caller.guest:
+        return False
+    return caller.admin or any(may_edit(caller, view) for view in views())
+
+
+def may_appoint(caller: Caller) -> bool:
+    """Only an administrator says who approves: an approver could hand on what they were given."""
+    return caller.admin and not caller.program
 
 
 def may_create(caller: Caller) -> bool:

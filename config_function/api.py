@@ -8,12 +8,13 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from config_function import fields
-from config_function.access import Caller, View, may_edit
+from config_function.access import Caller, View, may_search
 from config_function.api_requests import Callers, body_of, connection_of, if_match
 from config_function.beginning import COPY, ENVIRONMENTS, MEMBERS, new_connection
 from config_function.connections import version_of
 from config_function.desk import Desk
 from config_function.kinds import KINDS
+from config_function.names import LONGEST, NO_NAME, NO_PERSON, SHORTEST
 from config_function.openapi import openapi
 from config_function.records import Record, documents, records, registration
 from shared.connection import Approved, EhrKind, Revision
@@ -109,7 +110,7 @@ class Api:
         body = body_of(request, ("person",)) if request.body else {}
         person = body.get("person", "")
         if not isinstance(person, str):
-            raise FieldRefusal({"person": Text("Give the object ID of one person.")})
+            raise FieldRefusal({"person": NO_PERSON})
         view = self._view(request, caller)
         verdict = self._desk.checks.run(caller, view, request.route.get("probe", ""), person)
         return json_response(verdict.document(self._desk.pages.translate(request)))
@@ -136,22 +137,16 @@ class Api:
     def search_people(self, request: Request) -> Response:
         """People of the caller's own directory whose name begins with the text; nothing of it is kept."""
         caller = self._caller(request)
-        if not self._may_search(caller):
+        if not may_search(caller, lambda: self._desk.connections.all(caller)):
             raise Refusal("not-allowed")
         text = request.query.get("q", "").strip()
-        if not 2 <= len(text) <= 64:
-            raise FieldRefusal({"q": Text("Give 2 to 64 characters of a name.")})
+        if not SHORTEST <= len(text) <= LONGEST:
+            raise FieldRefusal({"q": NO_NAME})
         try:
             found = self._desk.people.search(caller.tenant, text, PEOPLE_FOUND)
         except OutsideError as error:
             raise Refusal("directory-unavailable", type(error).__name__) from error
         return json_response({"people": [asdict(somebody) for somebody in found]})
-
-    def _may_search(self, caller: Caller) -> bool:
-        """Administrators, and whoever may edit a connection: it takes people to fill in its fields."""
-        if caller.program:
-            return False
-        return caller.admin or any(may_edit(caller, view) for view in self._desk.connections.all(caller))
 
     def _view(self, request: Request, caller: Caller) -> View:
         return self._desk.connections.load(caller, connection_of(request))

@@ -1,6 +1,7 @@
 """Who calls the JSON API and what they sent (design 4.7).
 
-Bearer tokens are Entra's for this app; a program's token may only read. Requests that ride on the portal's
+Bearer tokens are Entra's for this app; a program's token may only read, and so may a person's
+without the scope to write. Requests that ride on the portal's
 session cookie are checked for where they come from.
 """
 
@@ -15,8 +16,8 @@ from shared.errors import FieldRefusal, Refusal
 from shared.texts import Text
 from shared.web import Request
 
-# The delegated scope under which a person's token may read and nothing else.
-READ_SCOPE = "Connector.Read"
+# The delegated scope without which a person's token only reads, whatever else it was granted.
+WRITE_SCOPE = "Connector.ReadWrite"
 
 
 class Callers:
@@ -46,7 +47,7 @@ class Callers:
         )
         if caller.program and not (reading and (caller.admin or caller.reader)):
             raise Refusal("not-allowed", "program")
-        if not caller.program and not reading and found.scopes <= {READ_SCOPE}:
+        if not caller.program and not reading and WRITE_SCOPE not in found.scopes:
             raise Refusal("not-allowed", "scope")
         return caller
 

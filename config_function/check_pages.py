@@ -5,12 +5,9 @@ With script every check is run by itself and shown as it ends; without, each row
 
 from config_function.access import Caller, may_edit
 from config_function.desk import Desk
-from config_function.names import Names
+from config_function.names import Names, searched
 from config_function.shell import Shell
 from shared.web import Request, Response
-
-# As the JSON API's search for people has it.
-SHORTEST, LONGEST = 2, 64
 
 
 class CheckPages:
@@ -28,7 +25,7 @@ class CheckPages:
         person = request.form.get("person", "") or request.query.get("person", "")
         verdict = checks.run(caller, view, asked, person) if request.method == "POST" else None
         named = person if person not in view.latest.organizers else ""
-        query = request.query.get("q", "").strip()[:LONGEST] if may_edit(caller, view) else ""
+        query = searched(request.query.get("q", "")) if may_edit(caller, view) else ""
         return self._shell.page(
             "checks",
             request,
@@ -40,5 +37,5 @@ class CheckPages:
             asked=(asked, person),
             verdict=verdict,
             query=query,
-            found=names.search(query) if len(query) >= SHORTEST else [],
+            found=names.search(query),
         )

@@ -5,11 +5,10 @@ sealed cursors, never in an address that a log could keep, and the audit trail d
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 
 from config_function.access import Caller, View, may_unlink
-from config_function.field_rules import OBJECT_ID
+from config_function.names import need_person
 from shared.clock import Clock, timestamp
 from shared.errors import FieldRefusal, Refusal, SealError
 from shared.sealing import Sealer
@@ -43,8 +42,7 @@ class Clinicians:
 
         FieldRefusal for a cursor that is not of this list, or whose hour is over.
         """
-        if person and not re.fullmatch(OBJECT_ID, person):
-            raise FieldRefusal({"person": Text("Give the object ID of one person.")})
+        need_person(person)
         start = self._opened(view, person, cursor) if cursor else ""
         found = self._of_person(view, person, start) if person else self._of_everybody(view, start)
         if len(found) <= PAGE:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from config_function import endpoints, fields, revisions
-from config_function.access import Caller, View, is_approver, may_create, may_edit, may_see
+from config_function.access import Caller, View, is_approver, may_appoint, may_create, may_edit, may_see
 from config_function.bases import Bases
 from config_function.kinds import KINDS
 from config_function.vault import ClientSecrets
@@ -33,12 +33,13 @@ from shared.settings import Settings
 from shared.smart.discovery import Discovery
 from shared.smart.id_token import IdTokens
 from shared.store import RegionStore, Stores
-from shared.store.audit import Entry
+from shared.store.audit import LINKINGS, Entry
 from shared.store.connections import Connections as Rows
 from shared.texts import Sentence, Text
 
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 REASON_LIMIT = 500
+LINKINGS_READ = 50
 # Line breaks are kept; no other control character, and nothing that begins a tag.
 REASON = r"^[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f<>]*$"
 
@@ -121,11 +122,16 @@ class Connections:
     def history(
         self, caller: Caller, connection_id: str, entries: int
     ) -> tuple[View, list[Revision], list[Entry]]:
-        """The connection, its revisions, and so many entries of who changed what at most, newest first."""
+        """The connection, its revisions, and so many entries of who changed what at most, newest first.
+
+        Linkings are read apart: every clinician writes some, and no number of them may push an approval out.
+        """
         view = self.load(caller, connection_id)
         region = self._region(connection_id)
-        numbered = sorted(region.connections.revisions(connection_id), key=lambda revision: -revision.number)
-        return view, numbered, region.audit.recent(caller.tenant, entries, connection_id)
+        own = region.audit.recent(caller.tenant, entries, connection_id, never=LINKINGS)
+        linkings = region.audit.recent(caller.tenant, LINKINGS_READ, connection_id, only=LINKINGS)
+        audit = sorted([*own, *linkings], key=lambda entry: entry.at, reverse=True)
+        return view, region.connections.revisions(connection_id), audit
 
     # -- changing ---------------------------------------------------------------------------------------
 
@@ -146,22 +152,28 @@ class Connections:
             copied_from=new.copy_of,
         )
         empty = Revision(connection.id, 1, "draft", new.name)
-        wanted = self._wanted(connection, empty, typed)
+        wanted, secrets = self._wanted(connection, empty, typed)
         revision = replace(wanted, changed_by=caller.oid, changed_at=connection.created_at)
+        self._secrets.write(secrets)
         self._rows(connection.id).create(connection, revision)
         self._audit(caller, "created", connection, "revision 1")
         return self.load(caller, connection.id)
 
     def edit(self, caller: Caller, connection_id: str, version: str, values: Mapping[str, Any]) -> View:
-        """Settings by field name; what is left out stays. Opens a new draft unless nothing differs."""
+        """Settings by field name; what is left out stays. Opens a new draft unless nothing differs.
+
+        Secrets reach the vault once every rule has passed, and before a revision names them.
+        """
         view = self._for_change(caller, connection_id, version, may_edit)
-        wanted = self._wanted(
-            view.connection, view.latest, fields.read(values, view.latest.writeback.adapter)
-        )
+        typed = fields.read(values, view.latest.writeback.adapter)
+        if typed.get("approver", view.latest.approver) != view.latest.approver and not may_appoint(caller):
+            raise FieldRefusal({"approver": Text("Only an administrator chooses the approver.")})
+        wanted, secrets = self._wanted(view.connection, view.latest, typed)
         revisions.need_frozen_unchanged(view.approved, wanted)
         if wanted == view.latest:
             return view
         revision = revisions.draft_of(view.latest, wanted, caller.oid, timestamp(self._clock.now()))
+        self._secrets.write(secrets)
         self._save(view, revision)
         changed = [rule.name for rule, _, _ in fields.differences(view.latest, revision)]
         self._audit(caller, "edited", view.connection, f"revision {revision.number}: {', '.join(changed)}")
@@ -241,12 +253,15 @@ class Connections:
             raise Refusal("changed-meanwhile")
         return view
 
-    def _wanted(self, connection: Connection, before: Revision, typed: Mapping[str, Any]) -> Revision:
+    def _wanted(
+        self, connection: Connection, before: Revision, typed: Mapping[str, Any]
+    ) -> tuple[Revision, dict[str, str]]:
+        """The revision that is asked for, and the secrets that it names, by name, to be written."""
         wanted = fields.apply(before, typed)
         revisions.need_own_issuers(connection, wanted)
         if wanted.writeback != before.writeback:
             revisions.need_fitting_options(connection, wanted)
-        return self._secrets.kept(wanted, typed)
+        return self._secrets.named(wanted, typed)
 
     def _advance(self, caller: Caller, view: View, revision: Revision, what: str) -> View:
         now = timestamp(self._clock.now())

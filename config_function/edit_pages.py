@@ -4,21 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from config_function.access import Caller, View, may_edit
+from config_function.access import Caller, View, may_appoint, may_edit
 from config_function.connections import version_of
 from config_function.desk import Desk
 from config_function.field_rules import STEPS, Rule, Step
 from config_function.fields import of_step
 from config_function.forms import by_field, groups, sent
-from config_function.names import Names
+from config_function.names import Names, searched
 from config_function.shell import Shell
 from shared.errors import FieldRefusal, Refusal
 from shared.graph.people import Somebody
 from shared.texts import Sentence
 from shared.web import Request, Response, redirect
-
-# Letters of a name before the directory is asked.
-_LEAST = 2
 
 
 class EditPages:
@@ -74,7 +71,13 @@ class EditPages:
         compare: bool = False,
         status: int = 200,
     ) -> Response:
-        names = Names(self._desk.people, caller.tenant)
+        names, typed_in = Names(self._desk.people, caller.tenant), typed or {}
+        shown = groups(step, view.latest, typed, faults, compare=compare)
+        if step == "people":
+            names.read(
+                [view.latest.approver, *(oid for one in shown for f in one.fields for oid in f.chosen)]
+            )
+        fixed = () if may_appoint(caller) else ("approver",)
         # What was typed elsewhere is compared with the newest version, and saved on top of it next time.
         version = version_of(view) if compare or typed is None else typed.get("version", "")
         return self._shell.page(
@@ -85,9 +88,13 @@ class EditPages:
             **self._shell.facts(caller, view, names) | {"version": version},
             step=step,
             steps=STEPS,
-            groups=groups(step, view.latest, typed, faults, compare=compare),
+            groups=shown,
             conflict=compare,
-            searches={rule.name: _searched(rule, names, typed or {}) for rule in of_step(step)},
+            searches={
+                rule.name: _searched(rule, names, typed_in) if rule.name not in fixed else Search()
+                for rule in of_step(step)
+            },
+            fixed=fixed,
             faulty=bool(faults),
         )
 
@@ -101,5 +108,5 @@ class Search:
 
 
 def _searched(rule: Rule, names: Names, typed: Mapping[str, str]) -> Search:
-    text = typed.get(f"q-{rule.name}", "").strip()[:64]
-    return Search(text, tuple(names.search(text)) if len(text) >= _LEAST else ())
+    text = searched(typed.get(f"q-{rule.name}", ""))
+    return Search(text, tuple(names.search(text)))

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config_function.field_rules import OPTION_RULES, RULES, Rule, Shape, Step
-from shared.connection import Revision, Writeback
+from shared.connection import Client, Revision, Writeback
 from shared.errors import FieldRefusal
 from shared.texts import Sentence, Text
 
@@ -20,6 +20,8 @@ from shared.texts import Sentence, Text
 LARGEST = 10**9
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
 OPTIONS = "writeback_options"
+CHANGED = "changed"
+"""What a difference says of a secret, in place of a value."""
 
 
 def of_step(step: Step) -> tuple[Rule, ...]:
@@ -107,9 +109,20 @@ def typed(rule: Rule, value: Any) -> str:
 
 
 def differences(older: Revision, newer: Revision) -> list[tuple[Rule, Any, Any]]:
-    """Which settings differ between two revisions, with both values."""
+    """Which settings differ between two revisions, with both values; a secret only says that it changed."""
     pairs = [(rule, get(older, rule), get(newer, rule)) for rule in RULES if rule.path]
+    pairs += [(rule, "", CHANGED) for rule in RULES if secret_changed(rule, older, newer)]
     return [(rule, before, after) for rule, before, after in pairs if before != after]
+
+
+def secret_changed(rule: Rule, older: Revision, newer: Revision) -> bool:
+    """Whether the rule is a client's secret, and the two revisions name different ones."""
+    if rule.shape != "secret":
+        return False
+    side = rule.name.removesuffix("_secret")
+    before: Client = getattr(older, side)
+    after: Client = getattr(newer, side)
+    return before.secret_name != after.secret_name
 
 
 def _plain(value: Any) -> Any:
@@ -130,10 +143,6 @@ def _text(rule: Rule, value: Any) -> str:
     if not rule.least <= len(text) <= rule.most or not re.fullmatch(rule.pattern, text):
         raise ValueError("length or characters")
     return text
-
-
-def _secret(rule: Rule, value: Any) -> str:
-    return _text(rule, value)
 
 
 def _choice(rule: Rule, value: Any) -> str:
@@ -204,7 +213,7 @@ def _options(adapter: str, value: Any) -> tuple[dict[str, str], dict[str, Senten
 # Options are read by their adapter's table: ``_options``.
 _PARSERS: Mapping[Shape, Callable[[Rule, Any], Any]] = {
     "text": _text,
-    "secret": _secret,
+    "secret": _text,
     "choice": _choice,
     "flag": _flag,
     "number": _number,

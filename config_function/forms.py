@@ -1,16 +1,19 @@
 """What a form shows: every field with what was typed, what is wrong with it, and what somebody else saved."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from config_function import fields
-from config_function.field_rules import OPTION_RULES, RULES, Rule, Step
+from config_function.field_rules import OBJECT_ID, OPTION_RULES, RULES, Rule, Step
 from shared.connection import Revision
 from shared.texts import Sentence, Text
 
 # What the saved value of an emptied field looks like.
 EMPTY = Text("(empty)")
+# What is said of a secret that is another one by now.
+CHANGED = Text("changed")
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,9 @@ class Field:
 
     @property
     def chosen(self) -> list[str]:
-        """The people of a list."""
-        return [part for part in self.value.split(",") if part]
+        """The people of a list, no more than the field may hold; whatever is no object id is passed over."""
+        parts = [part.strip() for part in self.value.split(",")]
+        return [part for part in parts if re.fullmatch(OBJECT_ID, part)][: self.rule.items or 1]
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,16 @@ def summary(revision: Revision) -> list[tuple[Step, str, list[tuple[Rule, str]]]
     return [(step, group, rows) for (step, group), rows in made.items()]
 
 
-def changes(older: Revision, newer: Revision) -> list[tuple[Rule, str, str]]:
-    """What differs between two revisions, in words, with both values."""
-    pairs = [(rule, fields.get(older, rule), fields.get(newer, rule)) for rule in every_rule()]
-    return [
-        (rule, shown(rule, before), shown(rule, after)) for rule, before, after in pairs if before != after
-    ]
+def changes(older: Revision, newer: Revision) -> list[tuple[Rule, Sentence, Sentence]]:
+    """What differs between two revisions, in words, with both values; of a secret, that it changed."""
+    made: list[tuple[Rule, Sentence, Sentence]] = []
+    for rule in every_rule():
+        before, after = fields.get(older, rule), fields.get(newer, rule)
+        if before != after:
+            made.append((rule, shown(rule, before), shown(rule, after)))
+        elif fields.secret_changed(rule, older, newer):
+            made.append((rule, "", CHANGED))
+    return made
 
 
 def shown(rule: Rule, value: Any) -> str:

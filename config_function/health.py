@@ -9,17 +9,17 @@
 remembers what it read for half a minute.
 """
 
-import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from config_function.access import View
 from config_function.launch_report import OK, most_frequent, reason_of
 from shared.clock import Clock
 from shared.errors import AntesalaError
+from shared.memory import Memory
 from shared.store import Stores
 from shared.store.launches import Launch
 from shared.texts import Text, Together, Translate
@@ -149,19 +149,14 @@ class Healths:
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         self._stores = stores
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._read: dict[str, tuple[datetime, Sequence[Launch], int]] = {}
+        self._read: Memory[str, tuple[Sequence[Launch], int]] = Memory(clock, _REMEMBERED, FRESH)
 
     def one(self, view: View, newest: Sequence[Launch] | None = None) -> Health:
         """The health of one connection as it is now. ``newest``: its launches where they are at hand."""
         store, connection = self._stores.of(view.connection.id), view.connection.id
         launches = store.launches.recent(connection, LOOKED_AT) if newest is None else newest[:LOOKED_AT]
         letters = store.dead_letters.count(connection, LETTERS)
-        with self._lock:
-            if len(self._read) >= _REMEMBERED:
-                self._read.clear()
-            self._read[connection] = (self._clock.now(), launches, letters)
+        self._read.put(connection, (launches, letters))
         return judge(view, launches, letters)
 
     def of(self, views: Iterable[View]) -> dict[str, Health]:
@@ -176,11 +171,8 @@ class Healths:
         return {connection: health for connection, health in found.items() if health is not None}
 
     def _remembered(self, view: View) -> Health | None:
-        with self._lock:
-            read = self._read.get(view.connection.id)
-        if read is None or self._clock.now() - read[0] > FRESH:
-            return None
-        return judge(view, read[1], read[2])
+        read = self._read.fresh(view.connection.id)
+        return judge(view, *read) if read is not None else None
 
     def _perhaps(self, view: View) -> Health | None:
         try:

@@ -1,11 +1,29 @@
 """Names of people for one page, read live from the directory and forgotten with it (design 7)."""
 
+import re
 from collections.abc import Iterable
 
-from shared.errors import AntesalaError
+from config_function.field_rules import OBJECT_ID
+from shared.errors import AntesalaError, FieldRefusal
 from shared.graph.people import People, Somebody
+from shared.texts import Text
 
 FOUND = 12
+# Characters of a name with which the directory is searched.
+SHORTEST, LONGEST = 2, 64
+NO_NAME = Text("Give 2 to 64 characters of a name.")
+NO_PERSON = Text("Give the object ID of one person.")
+
+
+def need_person(oid: str) -> None:
+    """FieldRefusal ``person`` unless it is an object ID, or empty."""
+    if oid and not re.fullmatch(OBJECT_ID, oid):
+        raise FieldRefusal({"person": NO_PERSON})
+
+
+def searched(text: str) -> str:
+    """What somebody typed to find people, as far as it counts."""
+    return text.strip()[:LONGEST]
 
 
 class Names:
@@ -43,7 +61,9 @@ class Names:
         return [self.of(oid) for oid in oids]
 
     def search(self, text: str) -> list[Somebody]:
-        """People whose name begins with the text; none where the directory is silent."""
+        """People whose name begins with the text; none for a short one, or where the directory is silent."""
+        if len(text) < SHORTEST:
+            return []
         try:
             found = self._people.search(self._tenant, text, FOUND)
         except AntesalaError:

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from config_function.beginning import ENVIRONMENTS, REGIONS, kinds
 from config_function.checks import PROBES
+from config_function.checks.verdict import Outcome
 from config_function.connections import REASON, REASON_LIMIT
 from config_function.field_rules import OBJECT_ID, RULES
 from config_function.fields import LARGEST
 from config_function.launch_report import OUTCOMES, SIDES
-from config_function.people_schemas import CURSOR_LIMIT, people_schemas
+from config_function.names import LONGEST, SHORTEST
+from config_function.people_schemas import CURSOR_LIMIT, STATE, people_schemas
 from config_function.setting_schemas import Schema, setting_schema
 from shared.connection import CONNECTION_ID
 
@@ -53,10 +55,10 @@ OPERATIONS = (
               refused=(400, 401, 403, 404, 409, 413, 415, 422)),
     Operation("get", f"{_ONE}/records", "getRecords",
               "The integration records of the approved revision", "Records", query=_FILE,
-              refused=(401, 403, 404, 422)),
+              refused=(401, 403, 404, 413, 422)),
     Operation("get", f"{_ONE}/registration", "getRegistration",
               "What to register in the EHR", "RegistrationSheet", query=_FILE,
-              refused=(401, 403, 404, 422)),
+              refused=(401, 403, 404, 413, 422)),
     Operation("get", f"{_ONE}/checks", "listChecks", "What can be checked, one by one", "Checks"),
     Operation("post", f"{_ONE}/checks/{{probe}}", "runCheck", "Try one thing for real", "Verdict", "Check",
               refused=(400, 401, 403, 404, 413, 415, 422)),
@@ -64,7 +66,7 @@ OPERATIONS = (
               "A page of the linked clinicians, of everybody or of one person", "Clinicians",
               query={"cursor": {"type": "string", "maxLength": CURSOR_LIMIT},
                      "person": {"type": "string", "pattern": f"^({OBJECT_ID})?$"}},
-              refused=(401, 403, 404, 422)),
+              refused=(401, 403, 404, 413, 422)),
     Operation("post", f"{_ONE}/clinicians/find", "findClinician", "The link of one EHR user ID", "Clinicians",
               "EhrUser", refused=(400, 401, 403, 404, 413, 415, 422)),
     Operation("post", f"{_ONE}/clinicians/unlink", "unlinkClinician",
@@ -73,15 +75,15 @@ OPERATIONS = (
     Operation("get", f"{_ONE}/launches", "listLaunches", "How the last launches ended", "Launches",
               query={"side": {"type": "string", "enum": list(SIDES)},
                      "outcome": {"type": "string", "enum": list(OUTCOMES)}},
-              refused=(401, 403, 404, 422)),
+              refused=(401, 403, 404, 413, 422)),
     Operation("get", f"{_ONE}/history", "getHistory",
               "Revisions with their differences, and the audit trail", "History"),
     Operation("get", f"{_ONE}/health", "getHealth", "How the connection is doing", "Health"),
     Operation("post", "/config/api/bases", "inspectBase", "Look at a FHIR base", "BaseReport", "Base",
               refused=(400, 401, 403, 413, 415, 422)),
     Operation("get", "/config/api/people", "searchPeople", "Find people of your directory", "People",
-              query={"q": {"type": "string", "minLength": 2, "maxLength": 64}},
-              refused=(401, 403, 422, 503)),
+              query={"q": {"type": "string", "minLength": SHORTEST, "maxLength": LONGEST}},
+              refused=(401, 403, 413, 422, 503)),
     Operation("get", "/config/api/openapi.json", "getOpenApi", "This document", "Anything", refused=()),
 )
 # fmt: on
@@ -206,7 +208,7 @@ def _answers() -> dict[str, Schema]:
     text_list: Schema = {"type": "array", "items": _TEXT}
     revision: dict[str, Schema] = {
         "number": {"type": "integer"},
-        "state": {"enum": ["draft", "submitted", "verified", "approved", "rejected"]},
+        "state": STATE,
         "settings": _reference("ShownSettings"),
         "endpoints": _texts("issuer", "authorization", "token", "jwks"),
         "proof": _texts("by", "at"),
@@ -223,7 +225,7 @@ def _answers() -> dict[str, Schema]:
     finding = _object({"verdict": {"enum": ["ok", "warning", "failed"]}, "text": _TEXT})
     verdict: dict[str, Schema] = {
         **dict.fromkeys(("probe", "tried", "found", "remedy", "person"), _TEXT),
-        "verdict": {"enum": ["ok", "warning", "failed", "skipped"]},
+        "verdict": {"enum": list(get_args(Outcome.__value__))},
         "commands": text_list,
     }
     sheet: dict[str, Schema] = {"connection": _TEXT, "revision": {"type": "integer"}}

@@ -1,16 +1,16 @@
 """The pages of who uses a connection: linked clinicians, and how the last launches ended."""
 
-from config_function.access import Caller, View, may_unlink
+from config_function.access import Caller, View, may_search, may_unlink
 from config_function.clinicians import Page, version_of_link
 from config_function.desk import Desk
 from config_function.launch_report import OUTCOMES, SIDES, chosen, reason_of, summary
-from config_function.names import Names
+from config_function.names import NO_NAME, SHORTEST, Names, searched
 from config_function.shell import Shell
 from shared.errors import FieldRefusal, Refusal
 from shared.graph.people import Somebody
 from shared.store.ehr_users import Link
 from shared.store.launches import KEPT
-from shared.texts import Sentence, Text
+from shared.texts import Sentence
 from shared.web import Request, Response, redirect
 
 SHOWN = 100
@@ -28,7 +28,7 @@ class PeoplePages:
         view = self._shell.load(request, caller)
         if request.method == "GET":
             return self._listed(request, caller, view)
-        name = request.form.get("q", "").strip()[:64]
+        name = searched(request.form.get("q", ""))
         if name:
             return self._of_name(request, caller, view, name)
         try:
@@ -87,20 +87,22 @@ class PeoplePages:
 
     def _of_name(self, request: Request, caller: Caller, view: View, name: str) -> Response:
         """People of the directory whose name begins so, each leading to their links."""
-        if not may_unlink(caller, view):
+        if not self._may_search(caller):
             raise Refusal("not-allowed")
         names = Names(self._desk.people, caller.tenant)
-        short = len(name) < 2
         return self._page(
             request,
             caller,
             view,
             None,
             names=names,
-            people=[] if short else names.search(name),
-            fault=Text("Give 2 to 64 characters of a name.") if short else "",
+            people=names.search(name),
+            fault=NO_NAME if len(name) < SHORTEST else "",
             looked=True,
         )
+
+    def _may_search(self, caller: Caller) -> bool:
+        return may_search(caller, lambda: self._desk.connections.all(caller))
 
     def _page(
         self,
@@ -134,6 +136,7 @@ class PeoplePages:
             further=bool(request.query.get("cursor")),
             unlinked=request.query.get("unlinked") == "1",
             may_unlink=may_unlink(caller, view),
+            may_search=may_unlink(caller, view) and self._may_search(caller),
         )
 
     def _ask(

@@ -1,15 +1,20 @@
 """What the API of clinicians, launches, history and health sends and takes, as JSON Schema."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from config_function.clinicians import LONGEST
+from config_function.health import Condition
 from config_function.launch_report import SIDES
+from shared.connection import State
 
 type Schema = dict[str, Any]
 
 CURSOR_LIMIT = 2_000
 """Characters of a cursor."""
+
+STATE: Schema = {"enum": list(get_args(State.__value__))}
+"""The state of a revision."""
 
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer"}
@@ -25,7 +30,7 @@ def people_schemas() -> dict[str, Schema]:
     revision = _whole(
         {
             "number": _NUMBER,
-            "state": {"enum": ["draft", "submitted", "verified", "approved", "rejected"]},
+            "state": STATE,
             **_all(_TEXT, "changed_by", "changed_at", "rejected_because"),
             "differences": _many(difference),
             "audit": _many(audit),
@@ -55,7 +60,7 @@ def people_schemas() -> dict[str, Schema]:
         "Health": _whole(
             {
                 **_all(_TEXT, "connection", "sentence", "last_launch"),
-                "condition": {"enum": ["no-launches", "healthy", "look", "failing"]},
+                "condition": {"enum": list(get_args(Condition.__value__))},
                 **_all(_NUMBER, "launches", "failed", "dead_letters"),
             }
         ),

@@ -25,7 +25,7 @@ class Portal:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._shell = Shell(desk)
-        self._owners = Owners(desk.connections)
+        self._owners = Owners(desk.connections, desk.clock)
 
     def sign_in(self, request: Request) -> Response:
         """To Microsoft 365."""

@@ -16,16 +16,33 @@ class ClientSecrets:
         self._secrets = secrets
         self._entropy = entropy
 
-    def kept(self, revision: Revision, typed: Mapping[str, Any]) -> Revision:
-        """The revision whose clients name the secrets just typed; a client without a secret names none."""
-        return replace(
-            revision,
-            provider=self._client(revision, "provider", revision.provider, typed),
-            patient=self._client(revision, "patient", revision.patient, typed),
-            backend=self._client(revision, "backend", revision.backend, typed),
-        )
+    def named(self, revision: Revision, typed: Mapping[str, Any]) -> tuple[Revision, dict[str, str]]:
+        """The revision whose clients name the secrets just typed, and these by name; nothing is written yet.
 
-    def _client(self, revision: Revision, side: str, client: Client, typed: Mapping[str, Any]) -> Client:
+        A client without a secret names none.
+        """
+        fresh: dict[str, str] = {}
+        made = replace(
+            revision,
+            provider=self._client(revision, "provider", revision.provider, typed, fresh),
+            patient=self._client(revision, "patient", revision.patient, typed, fresh),
+            backend=self._client(revision, "backend", revision.backend, typed, fresh),
+        )
+        return made, fresh
+
+    def write(self, fresh: Mapping[str, str]) -> None:
+        """Puts secrets into the vault, by name."""
+        for name, secret in fresh.items():
+            self._secrets.write(name, secret)
+
+    def _client(
+        self,
+        revision: Revision,
+        side: str,
+        client: Client,
+        typed: Mapping[str, Any],
+        fresh: dict[str, str],
+    ) -> Client:
         if client.auth != "client_secret_basic":
             return replace(client, secret_name="")
         secret = typed.get(f"{side}_secret", "")
@@ -34,5 +51,5 @@ class ClientSecrets:
         # Key Vault names hold letters, digits and hyphens only.
         mark = self._entropy.choose("abcdefghijklmnopqrstuvwxyz234567", 12)
         name = f"ehr-{revision.connection}-{side}-{mark}"
-        self._secrets.write(name, secret)
+        fresh[name] = secret
         return replace(client, secret_name=name)

@@ -1,12 +1,11 @@
 """Whether a linked account is still in the directory, asked seldom and never in the way of a visit."""
 
-import threading
-from collections import OrderedDict
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.clock import Clock
 from shared.errors import OutsideError
 from shared.graph.people import People
+from shared.memory import Memory
 
 _KEPT = timedelta(hours=1)
 _MOST = 1_000
@@ -17,25 +16,16 @@ class Directory:
 
     def __init__(self, people: People, clock: Clock) -> None:
         self._people = people
-        self._clock = clock
-        self._seen: OrderedDict[tuple[str, str], datetime] = OrderedDict()
-        self._lock = threading.Lock()
+        self._seen: Memory[tuple[str, str], bool] = Memory(clock, _MOST, _KEPT)
 
     def lacks(self, tenant: str, oid: str) -> bool:
         """Whether the directory says that it knows nobody of this id; a silent directory says nothing."""
-        now = self._clock.now()
-        with self._lock:
-            seen = self._seen.get((tenant, oid))
-        if seen is not None and now - seen < _KEPT:
+        if self._seen.fresh((tenant, oid)):
             return False
         try:
             if self._people.get(tenant, oid) is None:
                 return True
         except OutsideError:
             return False
-        with self._lock:
-            self._seen[tenant, oid] = now
-            self._seen.move_to_end((tenant, oid))
-            while len(self._seen) > _MOST:
-                self._seen.popitem(last=False)
+        self._seen.put((tenant, oid), True)
         return False

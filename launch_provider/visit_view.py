@@ -8,11 +8,9 @@ Staff names are read from the directory and kept in memory for five minutes; gue
 the attribution of ``shared.visit`` is sure, else "Guest 1", "Guest 2" in the order they came.
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from launch_provider.entrance import VIEWS
 from launch_provider.services import ProviderServices
@@ -20,6 +18,7 @@ from shared.clock import Clock, parse_timestamp, timestamp
 from shared.errors import OutsideError, Refusal
 from shared.graph.people import People
 from shared.launch.jar import Jar
+from shared.memory import Memory
 from shared.store.region import RegionStore
 from shared.store.visits import Visit
 from shared.visit.attribution import PATIENT, Launch, attribute
@@ -55,26 +54,19 @@ class Names:
 
     def __init__(self, people: People, clock: Clock) -> None:
         self._people = people
-        self._clock = clock
-        self._known: OrderedDict[tuple[str, str], tuple[datetime, str]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known: Memory[tuple[str, str], str] = Memory(clock, _NAMES, _KEPT)
 
     def of(self, tenant: str, oid: str) -> str:
         """The person's name, or empty where the directory does not say."""
-        now = self._clock.now()
-        with self._lock:
-            known = self._known.get((tenant, oid))
-        if known is not None and now - known[0] < _KEPT:
-            return known[1]
+        known = self._known.fresh((tenant, oid))
+        if known is not None:
+            return known
         try:
             somebody = self._people.get(tenant, oid)
         except OutsideError:
-            return known[1] if known is not None else ""
+            return self._known.last((tenant, oid)) or ""
         name = somebody.name if somebody is not None else ""
-        with self._lock:
-            self._known[tenant, oid] = (now, name)
-            while len(self._known) > _NAMES:
-                self._known.popitem(last=False)
+        self._known.put((tenant, oid), name)
         return name
 
 

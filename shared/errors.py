@@ -13,12 +13,14 @@ AntesalaError
     +-- SealBroken        it was never ours, or was changed
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from shared.reasons import REASONS
 from shared.texts import Sentence
 from shared.web import Cookie
 
+_FIELD = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -40,11 +42,22 @@ class Refusal(AntesalaError):
 
 
 class FieldRefusal(Refusal):
-    """One or more fields were refused; ``fields`` maps a field's name to a sentence about what it needs."""
+    """One or more fields were refused; ``fields`` maps a field's name to a sentence about what it needs.
+
+    A caller's own names may be among them. The detail, which is logged, only counts those.
+    """
 
     def __init__(self, fields: Mapping[str, Sentence]) -> None:
         self.fields = dict(fields)
-        super().__init__("field-invalid", ", ".join(sorted(fields)))
+        super().__init__("field-invalid", _loggable(fields))
+
+
+def _loggable(names: Iterable[str]) -> str:
+    """The names that can be fields of ours, and how many others there are."""
+    listed = sorted(names)
+    ours = [name for name in listed if _FIELD.fullmatch(name)]
+    others = len(listed) - len(ours)
+    return ", ".join(ours + ([f"{others} of other names"] if others else []))
 
 
 class OutsideError(AntesalaError):

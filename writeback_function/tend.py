@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.clock import Clock, Entropy, parse_timestamp, timestamp
 from shared.context import ContextSeal
@@ -239,8 +238,3 @@ def _named(record: Attendance, taken: set[str]) -> str:
         number += 1
     taken.add(report_participant(number, ""))
     return report_participant(number, "")
-
-
-def values_of(text: str, sealer: Sealer) -> dict[str, Any]:
-    """What a tend message says, for a test or a look at the queue."""
-    return opened("tend", text, sealer)

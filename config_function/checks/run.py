@@ -1,6 +1,5 @@
 """Plans and runs the probes of a connection, on its newest revision: that is what one is setting up."""
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,8 +13,8 @@ from config_function.checks.ours import OwnProbes
 from config_function.checks.probes import PROBES, Planned
 from config_function.checks.verdict import NO_ANSWER, WAIT, Trial, Verdict
 from config_function.checks.waiting import WaitingProbes
-from config_function.field_rules import OBJECT_ID
-from shared.errors import FieldRefusal, Refusal
+from config_function.names import need_person
+from shared.errors import Refusal
 from shared.texts import Text
 
 SECONDS = 7.5
@@ -106,8 +105,7 @@ class Checks:
             self._running[tenant] -= 1
 
     def _need_right_to_name(self, caller: Caller, view: View, person: str) -> None:
-        if person and not re.fullmatch(OBJECT_ID, person):
-            raise FieldRefusal({"person": Text("Give the object ID of one person.")})
+        need_person(person)
         # A meeting is made for the person: readers may try what is configured, not anybody they like.
         if person and person not in view.latest.organizers and not may_edit(caller, view):
             raise Refusal("not-allowed")

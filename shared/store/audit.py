@@ -6,6 +6,9 @@ from shared.clock import parse_timestamp
 from shared.store.log import TimeLog
 from shared.store.table import Table, key_text
 
+LINKINGS = ("ehr-user-linked", "ehr-user-unlinked")
+"""What clinicians do by themselves, as often as they like; everything else is done to a connection."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -38,9 +41,23 @@ class Audit:
         values = {"by": by, "what": what, "connection": connection, "at": at, "detail": detail}
         self._log.add(key_text(tenant), parse_timestamp(at), values)
 
-    def recent(self, tenant: str, limit: int = 100, connection: str = "") -> list[Entry]:
-        """The newest entries, newest first; of one connection where it is named."""
-        rows = self._log.newest(key_text(tenant), limit, {"connection": connection} if connection else None)
+    def recent(
+        self,
+        tenant: str,
+        limit: int = 100,
+        connection: str = "",
+        *,
+        only: tuple[str, ...] = (),
+        never: tuple[str, ...] = (),
+    ) -> list[Entry]:
+        """The newest entries, newest first; of one connection where it is named.
+
+        ``only``, ``never``: the kinds that are wanted, those that are passed over.
+        """
+        having: dict[str, tuple[str, ...]] = {"connection": (connection,)} if connection else {}
+        if only:
+            having["what"] = only
+        rows = self._log.newest(key_text(tenant), limit, having, {"what": never} if never else None)
         return [
             Entry(tenant, row["by"], row["what"], row["connection"], row["at"], row["detail"]) for row in rows
         ]

@@ -60,8 +60,9 @@ class Connections:
         return _revision(row) if row is not None else None
 
     def revisions(self, connection_id: str) -> list[Revision]:
-        """All of its revisions, oldest first."""
-        return [_revision(row) for row in self._table.rows(connection_id, _REVISION, after(_REVISION), _MOST)]
+        """All of its revisions, newest first."""
+        rows = list(self._table.rows(connection_id, _REVISION, after(_REVISION), _MOST))
+        return [_revision(row) for row in reversed(rows)]
 
     def approved(self, connection_id: str) -> Approved | None:
         """What launches work with, in one read; None while nothing is approved. Its parts have no ETags."""

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from shared.store.table import ChangedMeanwhile, Row, Table, Value, Write
+from shared.store.table import ChangedMeanwhile, Row, Table, Value, Values, Write
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = 10**17
@@ -26,9 +26,11 @@ class TimeLog:
         while not self._table.insert(partition, newest_first(moment), values):
             moment += timedelta(microseconds=1)
 
-    def newest(self, partition: str, limit: int, only: Mapping[str, str] | None = None) -> list[Row]:
-        """The newest rows, newest first; ``only`` those with these values."""
-        return list(self._table.rows(partition, limit=limit, only=only))
+    def newest(
+        self, partition: str, limit: int, only: Values | None = None, never: Values | None = None
+    ) -> list[Row]:
+        """The newest rows, newest first; ``only``, ``never``: see ``Table.rows``."""
+        return list(self._table.rows(partition, limit=limit, only=only, never=never))
 
     def trim(self, partition: str, keep: int, since: datetime, most: int = 200) -> int:
         """Deletes what is beyond the newest ``keep`` rows or older than ``since``; says how many."""

@@ -26,7 +26,18 @@ from azure.data.tables import TableClient, TableEntity, TableTransactionError, U
 from shared.errors import Refusal
 from shared.store.faults import ChangedMeanwhile, error_code, translated
 
-__all__ = ["ChangedMeanwhile", "Row", "Table", "Value", "Write", "after", "key_text", "packed", "unpacked"]
+__all__ = [
+    "ChangedMeanwhile",
+    "Row",
+    "Table",
+    "Value",
+    "Values",
+    "Write",
+    "after",
+    "key_text",
+    "packed",
+    "unpacked",
+]
 
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _LONGEST = 300
@@ -34,6 +45,8 @@ _LONGEST = 300
 _PIECE = 30_000
 
 type Value = str | int | float | bool
+type Values = Mapping[str, tuple[str, ...]]
+"""Some values of each of some names."""
 
 
 class Row(dict[str, Any]):
@@ -116,19 +129,19 @@ class Table:
         limit: int = 1_000,
         *,
         keys_only: bool = False,
-        only: Mapping[str, str] | None = None,
+        only: Values | None = None,
+        never: Values | None = None,
     ) -> Iterator[Row]:
         """At most ``limit`` rows of a partition, in the order of their second key, below ``rk_below``.
 
-        ``only``: values that a row must have; the names are ours.
+        ``only``: a row has one of these values of each name, ``never``: none of those; the names are ours.
         """
         query, parameters = "PartitionKey eq @pk", {"pk": pk}
         if rk_from:
             query, parameters["low"] = f"{query} and RowKey ge @low", rk_from
         if rk_below:
             query, parameters["high"] = f"{query} and RowKey lt @high", rk_below
-        for name, value in (only or {}).items():
-            query, parameters[name] = f"{query} and {name} eq @{name}", value
+        query += _having(only or {}, "eq", "or", parameters) + _having(never or {}, "ne", "and", parameters)
         select = ["PartitionKey", "RowKey"] if keys_only else None
         found = self._client.query_entities(
             query, parameters=parameters, select=select, results_per_page=min(limit, 1_000)
@@ -180,6 +193,19 @@ class Table:
                 raise _single(error) from None
 
         return translated(self._name, single)
+
+
+def _having(values: Values, comparison: str, joint: str, parameters: dict[str, str]) -> str:
+    """The condition on these values, which become parameters; the SDK wants a space on both sides of one."""
+    query = ""
+    for name, several in values.items():
+        terms = []
+        for value in several:
+            parameter = f"{name}{len(parameters)}"
+            parameters[parameter] = value
+            terms.append(f"{name} {comparison} @{parameter}")
+        query += f" and ( {f' {joint} '.join(terms)} )"
+    return query
 
 
 def key_text(value: str) -> str:

@@ -186,6 +186,10 @@ def test_a_guest_approves_what_names_them_and_changes_nothing_of_it(house: House
     assert guest.call("GET", "/config/api/people?q=Tomas").status == 403
     path = f"/config/api/connections/{connection}/checks/access-policy"
     assert guest.call("POST", path, {"person": CLINICIAN}).status == 403
+    house.microsoft.searched.clear()
+    assert guest.post(f"/config/connections/{connection}/clinicians", {"q": "Tomas"}).status == 403
+    assert house.microsoft.searched == []
+    assert 'name="q"' not in guest.get(f"/config/connections/{connection}/clinicians").text
     assert house.approve(guest, connection).status == 303
     assert house.approved(connection) is not None
 
@@ -255,5 +259,48 @@ def test_a_persons_token_that_was_granted_reading_only_reads(house: House) -> No
     version = nobody.call("GET", one, authorization="Bearer reads").json()["version"]
     change = {"settings": {"chat": "enabled"}}
     named = {"if_match": f'"{version}"'}
-    assert nobody.call("PUT", one, change, authorization="Bearer reads", **named).status == 403
+    # What is no scope to write is none, whatever its name and number.
+    house.microsoft.callers["scopeless"] = _caller(house, ADMIN, role=admin)
+    house.microsoft.callers["others"] = _caller(house, ADMIN, "Connector.Read", "User.Read", role=admin)
+    for token in ("reads", "scopeless", "others"):
+        assert nobody.call("GET", one, authorization=f"Bearer {token}").status == 200
+        refused = nobody.call("PUT", one, change, authorization=f"Bearer {token}", **named)
+        assert refused.status == 403, token
     assert nobody.call("PUT", one, change, authorization="Bearer writes", **named).status == 200
+
+
+def test_an_approver_without_a_role_appoints_nobody_and_edits_the_rest(house: House) -> None:
+    connection = house.in_service(house.browser(ADMIN))
+    approver = house.browser(ANALYST)
+    form = f"/config/connections/{connection}/edit/people"
+    page = approver.get(form).text
+    assert "Only an administrator chooses the approver." in page
+    assert "Tomas Quiroga" in page
+    assert 'name="approver"' not in page
+    assert 'name="q-approver"' not in page
+    assert 'name="q-organizers"' in page
+    version = approver.get(form).value("version")
+    refused = approver.post(form, {"version": version, "approver": CLINICIAN, "organizers": f",{POOL}"})
+    assert refused.status == 422
+    assert "Dr. Elena Vidal" not in refused.text
+    one = f"/config/api/connections/{connection}"
+    named = {"if_match": f'"{version}"'}
+    for oid in (CLINICIAN, ""):
+        answer = approver.call("PUT", one, {"settings": {"approver": oid}}, **named)
+        assert [error["field"] for error in answer.json()["errors"]] == ["approver"]
+    assert house.browser(CLINICIAN).get(f"/config/connections/{connection}").status == 404
+    # The one who is chosen already is no change.
+    settings = {"approver": ANALYST, "organizers": [POOL, CLINICIAN]}
+    changed = approver.call("PUT", one, {"settings": settings}, **named)
+    assert changed.json()["latest"]["settings"]["organizers"] == [POOL, CLINICIAN]
+    approver.save(connection, "people", {"organizers": f",{POOL}"})
+    assert approver.get(f"/config/connections/{connection}").status == 200
+
+
+def test_an_administrator_chooses_the_approver(house: House) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.begun(admin)
+    form = f"/config/connections/{connection}/edit/people"
+    assert 'name="q-approver"' in admin.get(form).text
+    assert admin.save(connection, "people", {"approver": CLINICIAN, "organizers": f",{POOL}"}).status == 303
+    assert house.browser(CLINICIAN).get(f"/config/connections/{connection}").status == 200

@@ -426,3 +426,15 @@ def test_no_ehr_user_id_reaches_a_log(
     assert not [line for line in lines if "quetzal" in line or "4711" in line]
     assert any("POST /config/connections/{connection}/clinicians/unlink 409" in line for line in lines)
     assert any("POST /config/api/connections/{connection}/clinicians/unlink 404" in line for line in lines)
+
+
+def test_a_guest_who_approves_the_connection_parts_nobody(house: House, connection: str) -> None:
+    link(house, connection, "EMP-1")
+    house.microsoft.guest = True
+    guest = house.browser(ANALYST)
+    version = version_in(guest, connection, "EMP-1")
+    body = {"ehr_user": "EMP-1"}
+    assert guest.call("POST", f"{api_of(connection)}/unlink", body, if_match=version).status == 403
+    assert guest.post(f"{pages_of(connection)}/unlink", {**body, "version": version}).status == 403
+    assert "/unlink" not in guest.get(pages_of(connection)).text
+    assert oid_of(house, connection, "EMP-1") == CLINICIAN

@@ -6,9 +6,9 @@ import azure.functions as func
 import pytest
 
 from shared import edge
-from shared.errors import Refusal, SealBroken, Unreachable
+from shared.errors import FieldRefusal, Refusal, SealBroken, Unreachable
 from shared.web import Cookie, Request, Response
-from tests.config.house import House
+from tests.config.house import ADMIN, House
 
 
 def _request(url: str = "http://localhost:7071/x", **given: object) -> func.HttpRequest:
@@ -132,3 +132,19 @@ def test_static_files_are_served_by_name_and_nothing_else(house: House) -> None:
     assert browser.get("/healthz").text == "ok"
     assert browser.get("/").location == "/config/"
     assert browser.get("/config/jwks/abcdefghijklmnop").json()["keys"]
+
+
+def test_names_that_a_caller_made_up_are_counted_and_not_logged(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.begun(admin)
+    made_up = {"x\nERROR antesala.edge: forged EMP-88101": 1, "Maria Lopez": 1}
+    path = f"/config/api/connections/{connection}/checks/discovery"
+    assert admin.call("POST", path, made_up).status == 422
+    said = [record.getMessage() for record in caplog.records]
+    assert any(line.endswith(": 2 of other names") for line in said)
+    assert not any(word in line for line in said for word in ("forged", "EMP-", "Maria"))
+    mixed = FieldRefusal({"writeback_options.document_type": "", "Name": "", "chat": "", "chat\n": ""})
+    assert mixed.detail == "chat, writeback_options.document_type, 2 of other names"
+    assert FieldRefusal({"cursor": ""}).detail == "cursor"

@@ -184,3 +184,41 @@ def test_an_object_id_is_lower_case_as_graph_writes_it() -> None:
     import re
 
     assert re.fullmatch(OBJECT_ID, PERSON)
+
+
+def test_a_refused_change_leaves_no_secret_in_the_vault(house: House) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.in_service(admin)
+    one = f"/config/api/connections/{connection}"
+    secret = {"provider_auth": "client_secret_basic", "provider_secret": "hidden-word"}
+    version = admin.call("GET", one).headers["etag"]
+    for wrong in ({"visit_kind": "encounter"}, {"issuers": ["https://elsewhere.example/R4"]}, {"chat": "?"}):
+        answer = admin.call("PUT", one, {"settings": {**secret, **wrong}}, if_match=version)
+        assert answer.status == 422, wrong
+    assert admin.call("PUT", one, {"settings": secret}, if_match='"stale"').status == 409
+    assert house.secrets.secrets == {}
+    assert admin.call("PUT", one, {"settings": secret}, if_match=version).status == 200
+    assert list(house.secrets.secrets.values()) == ["hidden-word"]
+
+
+def test_a_form_asks_the_directory_once_whatever_was_typed_for_people(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.begun(admin)
+    path = f"/config/connections/{connection}/edit/people"
+    version = admin.get(path).value("version")
+    asked: list[list[str]] = []
+
+    def several(_: str, oids: list[str]) -> dict[str, Any]:
+        asked.append(oids)
+        return {}
+
+    monkeypatch.setattr(house.microsoft, "several", several)
+    monkeypatch.setattr(house.microsoft, "get", lambda _, oid: asked.append([oid]))
+    words = ",".join(f"{number:x}" for number in range(3000))
+    oids = [f"11111111-aaaa-4aaa-8aaa-{number:012x}" for number in range(100, 500)]
+    typed = {"approver": f"x,{oids[0]},{oids[1]}", "organizers": f"{words},{','.join(oids[2:])}"}
+    assert admin.post(path, {"version": version, "action": "search", **typed}).status == 200
+    # The approver that is saved, the one that was typed, and as many organizers as there may be.
+    assert asked == [[ANALYST, oids[0], *oids[2:22]]]

@@ -2,12 +2,13 @@
 
 import gettext
 
-from config_function.history import chapters, doing_of
+from config_function.connections import LINKINGS_READ
+from config_function.history import READ, chapters, doing_of
 from shared.clock import timestamp
 from shared.connection import Revision
 from shared.pages import Pages
 from shared.store.audit import Entry
-from tests.config.house import ADMIN, ANALYST, CLINICIAN, POOL, House
+from tests.config.house import ADMIN, ANALYST, CLINICIAN, POOL, House, forget_rooms
 
 AT = "2026-03-02T14:00:00.000Z"
 
@@ -109,3 +110,38 @@ def test_the_api_tells_the_same(house: House) -> None:
     ]
     assert [one["what"] for one in first["audit"]][:3] == ["approved", "verified", "submitted"]
     assert [(one["what"], one["by"]) for one in document["audit"]] == [("ehr-user-linked", CLINICIAN)]
+
+
+def test_a_changed_secret_is_named_and_never_shown(house: House) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.begun(admin, provider_auth="client_secret_basic", provider_secret="first-word")
+    version = admin.get(f"/config/connections/{connection}").value("version")
+    assert admin.post(f"/config/connections/{connection}/submit", {"version": version}).status == 303
+    house.approve(house.browser(ANALYST), connection)
+    admin.save(connection, "ehr", {"provider_secret": "second-word"})
+    answer = admin.call("GET", f"/config/api/connections/{connection}/history")
+    newest = answer.json()["revisions"][0]
+    assert newest["differences"] == [{"setting": "provider_secret", "before": "", "after": "changed"}]
+    assert newest["audit"][0]["settings"] == ["provider_secret"]
+    house.services.pages = Pages(catalogs=lambda _: Marked())
+    forget_rooms()
+    page = admin.get(f"/config/connections/{connection}/history")
+    assert "\u00abchanged\u00bb" in page.text
+    for text in (answer.text, page.text):
+        assert "-word" not in text
+        assert "ehr-" + connection not in text
+
+
+def test_no_number_of_linkings_hides_what_was_done_to_the_connection(house: House) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.in_service(admin)
+    audit = house.stores.of(connection).audit
+    for _ in range(READ + 1):
+        house.clock.advance(0.01)
+        audit.record(house.tenant, CLINICIAN, "ehr-user-linked", connection, timestamp(house.clock.now()))
+    document = admin.call("GET", f"/config/api/connections/{connection}/history").json()
+    assert "approved" in [one["what"] for one in document["revisions"][0]["audit"]]
+    assert [one["what"] for one in document["audit"]] == ["ehr-user-linked"] * LINKINGS_READ
+    moments = [one["at"] for one in document["audit"]]
+    assert moments == sorted(moments, reverse=True)
+    assert moments[0] == timestamp(house.clock.now())

@@ -75,7 +75,7 @@ def test_the_list_costs_one_read_for_a_region_and_one_for_a_connection_in_whatev
         ("/edit/ehr", {}),
         ("/clinicians", {"EhrUsers.rows": 1}),
         ("/launches", {"Launches.rows": 1, "DeadLetters.rows": 1}),
-        ("/history", {"Connections.rows": 2, "Audit.rows": 1}),
+        ("/history", {"Connections.rows": 2, "Audit.rows": 2}),
     ],
 )
 def test_a_connections_page_reads_nothing_twice(

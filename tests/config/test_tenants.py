@@ -15,7 +15,7 @@ from shared.outbound import Answer
 from shared.smart.token import Tokens
 from tests.config.house import ADMIN, ANALYST, READER, Browser, House, Page, beginning
 from tests.config.spied import Spied
-from tests.fakes import SeededEntropy
+from tests.fakes import FakeClock, SeededEntropy
 
 NOBODYS = "a" + "b" * 15
 PAGES: list[tuple[str, dict[str, str] | None]] = [
@@ -329,7 +329,7 @@ def test_the_owner_of_a_connection_is_read_once_and_the_memory_is_bounded() -> N
         return None if connection == "none" else f"tenant of {connection}"
 
     connections: Any = SimpleNamespace(owner=owner)
-    owners = Owners(connections, size=2)
+    owners = Owners(connections, FakeClock(), size=2)
     for _ in range(3):
         assert owners.tenant("one") == "tenant of one"
     assert asked == ["one"]

@@ -10,6 +10,7 @@ from shared.connection import Connection, Revision
 from shared.errors import Refusal
 from shared.settings import Settings
 from shared.store import ChangedMeanwhile, Stores
+from shared.store.audit import LINKINGS
 from shared.store.ehr_users import Link
 from shared.store.launches import KEPT, Launches
 from shared.store.visits import Person, Visit, Visits
@@ -156,7 +157,7 @@ def test_a_draft_beside_the_approved_revision_changes_nothing_for_launches(
     rows.save(replace(rows.get(connection.id), approved=1), rows.revision(connection.id, 1), publish=True)
     rows.save(replace(rows.get(connection.id), latest=2), replace(revision, number=2, name="New"))
     assert rows.approved(connection.id).revision.name == "Sierra"
-    assert [row.name for row in rows.revisions(connection.id)] == ["Sierra", "New"]
+    assert [row.name for row in rows.revisions(connection.id)] == ["New", "Sierra"]
     assert rows.get(connection.id).latest == 2
 
 
@@ -435,3 +436,19 @@ def test_the_audit_trail_belongs_to_one_organization(store: Any, connection_id: 
     # The limit counts what is asked for: a neighbour's many changes hide nothing.
     assert [entry.by for entry in store.audit.recent(tenant, 1, connection_id)] == ["oid-1"]
     assert store.audit.recent("t-other") == []
+
+
+def test_kinds_of_the_audit_trail_are_read_apart(store: Any, connection_id: str) -> None:
+    tenant = f"t-{connection_id}"
+    for minute, what in enumerate(("created", "ehr-user-linked", "approved", "ehr-user-unlinked")):
+        store.audit.record(tenant, "oid-1", what, connection_id, f"2026-03-02T14:{minute:02d}:00.000Z")
+    store.audit.record(tenant, "oid-1", "ehr-user-linked", "a" + "b" * 15, AT)
+
+    def kinds(limit: int, **chosen: tuple[str, ...]) -> list[str]:
+        return [entry.what for entry in store.audit.recent(tenant, limit, connection_id, **chosen)]
+
+    assert kinds(9, only=LINKINGS) == ["ehr-user-unlinked", "ehr-user-linked"]
+    assert kinds(1, only=LINKINGS) == ["ehr-user-unlinked"]
+    assert kinds(9, never=LINKINGS) == ["approved", "created"]
+    assert kinds(1, never=LINKINGS) == ["approved"]
+    assert kinds(9, only=("approved",), never=LINKINGS) == ["approved"]

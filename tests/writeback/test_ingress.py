@@ -20,8 +20,7 @@ from shared.store.queues import Message
 from shared.web import Request, Response
 from tests.fakes import FakeClock
 from writeback_function.ingress import MOST_ITEMS, Ingress
-from writeback_function.messages import AttendanceMessage
-from writeback_function.tend import values_of
+from writeback_function.messages import AttendanceMessage, opened
 
 pytestmark = pytest.mark.azurite
 JSON = "application/json; charset=utf-8"
@@ -154,7 +153,7 @@ def test_a_lifecycle_event_should_have_the_visit_tended_at_once(door: Door, even
     body = {"value": [{"subscriptionId": "s", "lifecycleEvent": event, "clientState": door.state}]}
     assert door.post(body, where="lifecycle").status == 202
     (message,) = door.queued("tend")
-    values = values_of(message.text, door.sealer)
+    values = opened("tend", message.text, door.sealer)
     assert (values["event"], values["connection"], values["visit"]) == (event, door.connection, "visit-1")
     assert "visit-1" not in message.text
 
