@@ -17,6 +17,8 @@ from config_function.setting_schemas import Schema, setting_schema
 from shared.connection import CONNECTION_ID
 
 _TEXT: Schema = {"type": "string"}
+_TEXTS: Schema = {"type": "array", "items": _TEXT}
+_OF_REVISION: Mapping[str, Schema] = {"connection": _TEXT, "revision": {"type": "integer"}}
 
 
 @dataclass(frozen=True)
@@ -202,10 +204,12 @@ _RECORD = (
     "name", "about", "purpose", "launch_url", "client_id", "redirect_uri", "jwks_url", "scopes", "context",
     "window",
 )  # fmt: skip
+_REGISTRATION = (
+    "client", "audience", "client_id", "authentication", "algorithm", "jwks_url", "launch_url", "scopes",
+)  # fmt: skip
 
 
 def _answers() -> dict[str, Schema]:
-    text_list: Schema = {"type": "array", "items": _TEXT}
     revision: dict[str, Schema] = {
         "number": {"type": "integer"},
         "state": STATE,
@@ -226,43 +230,15 @@ def _answers() -> dict[str, Schema]:
     verdict: dict[str, Schema] = {
         **dict.fromkeys(("probe", "tried", "found", "remedy", "person"), _TEXT),
         "verdict": {"enum": list(get_args(Outcome.__value__))},
-        "commands": text_list,
+        "commands": _TEXTS,
     }
-    sheet: dict[str, Schema] = {"connection": _TEXT, "revision": {"type": "integer"}}
     return {
         "Revision": _object(revision),
         "Connection": _object(connection),
         "ConnectionList": _object({"connections": _list("Connection")}),
-        "Record": _object(
-            {
-                **dict.fromkeys(_RECORD, _TEXT),
-                "apis": text_list,
-                "mnemonics": {"type": "object", "additionalProperties": _TEXT},
-            }
-        ),
-        "Records": _object({**sheet, "records": _list("Record")}),
-        "Registration": _object(
-            {
-                **dict.fromkeys(
-                    (
-                        "client",
-                        "audience",
-                        "client_id",
-                        "authentication",
-                        "algorithm",
-                        "jwks_url",
-                        "launch_url",
-                    ),
-                    _TEXT,
-                ),
-                "scopes": _TEXT,
-                "redirect_uris": text_list,
-                "apis": text_list,
-            }
-        ),
-        "RegistrationSheet": _object({**sheet, "registration": _list("Registration")}),
+        **_sheets(),
         "PlannedCheck": _texts("probe", "person", "label"),
-        "Checks": _object({**sheet, "checks": _list("PlannedCheck")}),
+        "Checks": _object({**_OF_REVISION, "checks": _list("PlannedCheck")}),
         "Verdict": _object(verdict),
         "BaseReport": _object(
             {
@@ -276,6 +252,22 @@ def _answers() -> dict[str, Schema]:
         "People": _object({"people": {"type": "array", "items": somebody}}),
         "Problem": _problem(),
         "Anything": {"type": "object"},
+    }
+
+
+def _sheets() -> dict[str, Schema]:
+    """What the analyst copies: ``config_function.records``."""
+    record: dict[str, Schema] = {
+        **dict.fromkeys(_RECORD, _TEXT),
+        "apis": _TEXTS,
+        "mnemonics": {"type": "object", "additionalProperties": _TEXT},
+    }
+    row = {**dict.fromkeys(_REGISTRATION, _TEXT), "redirect_uris": _TEXTS, "apis": _TEXTS}
+    return {
+        "Record": _object(record),
+        "Records": _object({**_OF_REVISION, "records": _list("Record")}),
+        "Registration": _object(row),
+        "RegistrationSheet": _object({**_OF_REVISION, "registration": _list("Registration")}),
     }
 
 
