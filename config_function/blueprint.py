@@ -237,7 +237,7 @@ def config_ehr(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("config_ehr_callback")
-@bp.route("config/ehr/callback", methods=["GET"])
+@bp.route("config/ehr/callback/{connection}", methods=["GET"])
 def config_ehr_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Back from the EHR."""
     return _member(req, _approval().finish)

@@ -350,7 +350,7 @@ class House:
 
     def approve(self, browser: "Browser", connection: str) -> Page:
         assert browser.post(f"/config/connections/{connection}/ehr", {}).status == 200
-        assert browser.get("/config/ehr/callback?state=s&code=c").status == 303
+        assert browser.get(f"/config/ehr/callback/{connection}?state=s&code=c").status == 303
         number = browser.get(f"/config/connections/{connection}").value("number")
         return browser.post(f"/config/connections/{connection}/approve", {"number": number})
 
