@@ -47,6 +47,15 @@ def test_a_sign_in_that_another_person_began_proves_nothing(house: House) -> Non
     assert "proof-missing" in approver.get(f"/config/ehr/callback/{connection}?state=s").text
 
 
+def test_an_answer_at_another_connections_address_proves_nothing(house: House) -> None:
+    connection = house.submitted(house.browser(ADMIN))
+    approver = house.browser(ANALYST)
+    approver.post(f"/config/connections/{connection}/ehr", {})
+    assert house.flow.redirect_uri == f"{house.settings.public_url}/config/ehr/callback/{connection}"
+    assert "flow-unknown" in approver.get("/config/ehr/callback/azzzzzzzzzzzzzzz?state=s").text
+    assert approver.get(f"/config/ehr/callback/{connection}?state=s").status == 303
+
+
 def test_an_edit_voids_the_proof(house: House) -> None:
     admin = house.browser(ADMIN)
     connection = house.submitted(admin)
