@@ -2,6 +2,7 @@
 
 from config_function.access import Caller, View, is_approver
 from config_function.connections import Connections
+from config_function.records import Addresses
 from config_function.revisions import need_state
 from shared.errors import Refusal
 from shared.launch import Finished, SmartFlow
@@ -30,7 +31,8 @@ class Approval:
         view = self._mine(caller, request.route.get("connection", ""))
         need_state(view.latest, ("submitted", "verified"))
         extra = {"oid": caller.oid, "tenant": caller.tenant}
-        begun = self._flow.begin_approval(request, view.connection, view.latest, self._callback, extra)
+        back = self._callback(view.connection.id)
+        begun = self._flow.begin_approval(request, view.connection, view.latest, back, extra)
         if "Location" not in begun.headers:
             return begun
         page = self._pages.page("config_function/onward.html", request, url=begun.headers["Location"])
@@ -49,7 +51,7 @@ class Approval:
 
     def _finished(self, request: Request) -> Finished:
         try:
-            return self._flow.finish(request, self._callback)
+            return self._flow.finish(request, self._callback(request.route.get("connection", "")))
         except Refusal as refusal:
             if refusal.reason.code != "ehr-refused":
                 raise
@@ -58,9 +60,8 @@ class Approval:
             refused.cookies = refusal.cookies
             raise refused from refusal
 
-    @property
-    def _callback(self) -> str:
-        return f"{self._settings.public_url}/config/ehr/callback"
+    def _callback(self, connection: str) -> str:
+        return Addresses(self._settings.public_url, self._settings.server_url).approval(connection)
 
     def _mine(self, caller: Caller, connection_id: str) -> View:
         view = self._connections.load(caller, connection_id)

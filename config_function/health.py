@@ -3,7 +3,8 @@
     no-launches   nobody has launched yet (or not since the last ones were forgotten)
     healthy       whoever was meant to get in did
     look          some did not, for a reason that lies with the set-up; or the EHR was not told something
-    failing       most of the last ten did not, whatever the reason
+    failing       most of the last ten did not, whatever the reason; what anybody can bring about from outside
+                  is left out
 
 ``judge`` is pure. ``Healths`` reads twice for a connection, for the connections of a list side by side, and
 remembers what it read for half a minute.
@@ -35,6 +36,8 @@ FRESH = timedelta(seconds=30)
 
 # The visit's own rules at work: nothing is wrong when they turn somebody away.
 MEANT = frozenset({"too-early", "too-late", "visit-cancelled"})
+# What anybody who knows a connection's address brings about, without an EHR: nothing fails because of these.
+ANYBODY = frozenset({"browser-unsupported", "flow-unknown", "launch-incomplete", "wrong-environment"})
 # What a person can do wrong alone. One of these says nothing about the set-up; most of the last ones does.
 PERSONAL = MEANT | {
     "account-unusable",
@@ -100,12 +103,12 @@ def _uncounted(view: View, launches: Sequence[Launch], dead_letters: int) -> tup
 
 
 def _condition(counted: Sequence[Launch], dead_letters: int) -> tuple[Condition, Text]:
-    last = counted[:LAST]
+    last = [launch for launch in counted if launch.code not in ANYBODY][:LAST]
     wrong = [launch for launch in last if launch.code != OK]
     if 2 * len(wrong) > len(last):
         return "failing", _counted(wrong, len(last))
     failed = [launch for launch in counted if launch.code != OK]
-    if any(launch.code not in PERSONAL for launch in failed):
+    if not last or any(launch.code not in PERSONAL for launch in failed):
         return "look", _counted(failed, len(counted))
     if dead_letters:
         return "look", _good(len(counted), len(failed))

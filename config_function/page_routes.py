@@ -43,7 +43,7 @@ SIGNED_IN: tuple[Route[Act], ...] = (
     Route("config_delete", f"{_ONE}/delete", BOTH, lambda on: on.connection.delete),
     Route("config_submit", f"{_ONE}/submit", POST, lambda on: on.connection.submit),
     Route("config_ehr", f"{_ONE}/ehr", POST, lambda on: on.approval.begin),
-    Route("config_ehr_callback", "config/ehr/callback", GET, lambda on: on.approval.finish),
+    Route("config_ehr_callback", "config/ehr/callback/{connection}", GET, lambda on: on.approval.finish),
     Route("config_approve", f"{_ONE}/approve", POST, lambda on: on.connection.approve),
     Route("config_reject", f"{_ONE}/reject", POST, lambda on: on.connection.reject),
     Route("config_registration", f"{_ONE}/registration", GET, lambda on: on.connection.registration),

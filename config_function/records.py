@@ -91,14 +91,13 @@ class Addresses:
         """The launch URL of one door."""
         return f"{self.public}/launch/{side}/{connection}"
 
-    def redirect(self, side: Side) -> str:
-        """The redirect URI of one door."""
-        return f"{self.public}/launch/{side}/callback"
+    def redirect(self, side: Side, connection: str) -> str:
+        """The redirect URI of one door: each connection has its own, as RFC 9700 (4.4) asks."""
+        return f"{self.public}/launch/{side}/callback/{connection}"
 
-    @property
-    def approval(self) -> str:
+    def approval(self, connection: str) -> str:
         """The redirect URI of the approver's sign-in."""
-        return f"{self.public}/config/ehr/callback"
+        return f"{self.public}/config/ehr/callback/{connection}"
 
 
 @dataclass(frozen=True)
@@ -142,10 +141,11 @@ def registration(
     addresses: Addresses, connection: Connection, revision: Revision
 ) -> tuple[Registration, ...]:
     """The sheet, from the first draft on: it needs no client ID, it is how one gets them."""
-    provider = (addresses.redirect("provider"), addresses.approval)
+    provider = (addresses.redirect("provider", connection.id), addresses.approval(connection.id))
+    patient = (addresses.redirect("patient", connection.id),)
     rows = [
         _registration(addresses, connection, revision, "provider", provider),
-        _registration(addresses, connection, revision, "patient", (addresses.redirect("patient"),)),
+        _registration(addresses, connection, revision, "patient", patient),
     ]
     if revision.writeback.adapter != "none":
         rows.append(_backend(addresses, connection, revision))
@@ -267,7 +267,7 @@ def _record(addresses: Addresses, approved: Approved, plan: Plan) -> Record:
         purpose=plan.purpose,
         launch_url=url,
         client_id=client.client_id,
-        redirect_uri=addresses.redirect(plan.side),
+        redirect_uri=addresses.redirect(plan.side, connection.id),
         jwks_url=_keys(addresses, connection, client),
         scopes=_scopes(revision, plan.side),
         apis=_apis(connection, revision, plan.side),

@@ -30,7 +30,7 @@ def patient_launch(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("patient_callback")
-@bp.route("launch/patient/callback", methods=["GET"])
+@bp.route("launch/patient/callback/{connection}", methods=["GET"])
 def patient_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Leg 2 of the patient's launch."""
     return edge.page(req, _door().callback, audience="patient", services=services())

@@ -55,7 +55,7 @@ class PatientDoor:
         return self._door.launch(request, _OPENS)
 
     def callback(self, request: Request) -> Response:
-        """Leg 2: ``/launch/patient/callback?code=&state=``."""
+        """Leg 2: ``/launch/patient/callback/{connection}?code=&state=``."""
         return self._door.callback(request, self._arrive)
 
     def waiting(self, request: Request) -> Response:
@@ -87,7 +87,7 @@ class PatientDoor:
         if not room.patient_url:
             raise Refusal("meeting-unavailable", "no link for the patient")
         self._door.outcomes.ok(guest.connection, "patient")
-        return self._on(request, guest.state, room.patient_url)
+        return self._on(request, guest.connection, guest.state, room.patient_url)
 
     def _to_device_test(self, request: Request, finished: Finished, user: str) -> Response:
         """The visit is told along with the result where the launch names one; the test needs none."""
@@ -98,7 +98,7 @@ class PatientDoor:
         handle, cookies = self._tickets.put(request, finished.approved, user, finished.token.patient, context)
         url = f"/launch/patient/{finished.connection_id}/device-test"
         onward = f"{url}?ticket={handle}" if handle else url
-        return self._on(request, finished.state, onward).with_cookies(*cookies)
+        return self._on(request, finished.connection_id, finished.state, onward).with_cookies(*cookies)
 
-    def _on(self, request: Request, label: str, url: str) -> Response:
-        return redirect(url).with_cookies(*self._door.resume(request, url, label))
+    def _on(self, request: Request, connection: str, label: str, url: str) -> Response:
+        return redirect(url).with_cookies(*self._door.resume(request, connection, url, label))

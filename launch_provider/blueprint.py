@@ -30,7 +30,7 @@ def provider_launch(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("provider_callback")
-@bp.route("launch/provider/callback", methods=["GET"])
+@bp.route("launch/provider/callback/{connection}", methods=["GET"])
 def provider_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Leg 2 of the clinician's launch."""
     return edge.page(req, _door().callback, audience="staff", services=services())

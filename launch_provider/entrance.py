@@ -55,7 +55,7 @@ class Entrance:
             onward = self._view(request, arrival, context, oid)
         else:
             onward = self._meeting(request, approved, context, Launcher("provider", arrival.ehr_user, oid))
-        resumes = self._door.resume(request, onward.url, arrival.state, *labels)
+        resumes = self._door.resume(request, arrival.connection, onward.url, arrival.state, *labels)
         return Onward(onward.url, (*onward.cookies, *resumes))
 
     def opened_for_another(self, request: Request, oid: str) -> bool:

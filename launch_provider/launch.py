@@ -44,7 +44,7 @@ class ProviderDoor:
         return self._door.launch(request, _OPENS)
 
     def callback(self, request: Request) -> Response:
-        """Leg 2: ``/launch/provider/callback?code=&state=``."""
+        """Leg 2: ``/launch/provider/callback/{connection}?code=&state=``."""
         return self._door.callback(request, self._arrive)
 
     @property

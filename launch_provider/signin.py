@@ -42,7 +42,7 @@ class SignIns:
         waiting = stage.at("sign-in" if stage.arrival else "account-sign-in", flow=dict(sign_in.flow))
         cookies = self._pending.put(request, sign_in.state, waiting.document())
         if stage.arrival:
-            cookies += self._door.resume(request, sign_in.url, stage.arrival.state)
+            cookies += self._door.resume(request, stage.connection, sign_in.url, stage.arrival.state)
         return redirect(sign_in.url).with_cookies(*cookies)
 
     def answer(self, request: Request) -> Response:
@@ -61,7 +61,9 @@ class SignIns:
         """A clean address with the handle alone: no code stays in the browser's history."""
         url = f"{PAGE}?handle={handle}"
         cookies = self._pending.put(request, handle, stage.document())
-        return redirect(url).with_cookies(*cookies, *self._door.resume(request, url, stage.came.state))
+        return redirect(url).with_cookies(
+            *cookies, *self._door.resume(request, stage.connection, url, stage.came.state)
+        )
 
     def stage(self, request: Request, handle: str) -> Stage | None:
         """Where the person of this handle stands, or None; Refusal sign-in-expired."""

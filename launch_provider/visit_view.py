@@ -2,7 +2,8 @@
 
 The handle in the address is random and means nothing without the sealed cookie of this browser, which binds
 it to connection, visit, EHR user and the account they are linked to. What may change meanwhile is looked at
-with every request: the connection serves, and the EHR user is still linked to that account.
+with every request: the connection serves, its organization is listed, the EHR user is still linked to that
+account.
 
 Staff names are read from the directory and kept in memory for five minutes; guests are "Patient" only where
 the attribution of ``shared.visit`` is sure, else "Guest 1", "Guest 2" in the order they came.
@@ -115,6 +116,8 @@ class VisitView:
         approved = store.connections.approved(handle.connection)
         if approved is None:
             raise Refusal("view-unknown", "the connection does not serve")
+        if approved.connection.tenant not in self._services.settings.tenants:
+            raise Refusal("view-unknown", "its tenant is not listed")
         link = store.ehr_users.get(handle.connection, handle.user)
         if link is None or link.oid != handle.oid:
             raise Refusal("view-unknown", "not linked any more")

@@ -110,6 +110,7 @@ def build(settings: Settings, clock: Clock | None = None, entropy: Entropy | Non
             pages=pages,
             clock=clock,
             entropy=entropy,
+            tenants=settings.tenants,
         ),
         entra=entra,
         graph=graph,

@@ -67,32 +67,37 @@ class Door:
         self._waiting = Waiting(side, services, self.outcomes)
         self.visits = Visits(services.outbound, services.stores, services.pseudonyms)
 
-    @property
-    def callback_uri(self) -> str:
-        """The redirect URI that the analyst registers for this door's client."""
-        return f"{self._services.settings.public_url}/launch/{self.side}/callback"
+    def callback_uri(self, connection: str) -> str:
+        """The redirect URI that the analyst registers for this door's client.
+
+        Each connection has its own (RFC 9700, 4.4): what one hospital answers reaches no flow of another.
+        """
+        return f"{self._services.settings.public_url}/launch/{self.side}/callback/{connection}"
 
     def launch(self, request: Request, opens: frozenset[str]) -> Response:
         """Leg 1. ``opens``: values of the query's ``open`` that this door knows; else the meeting."""
         connection = request.route.get("connection", "")
         iss, launch = request.query.get("iss", ""), request.query.get("launch", "")
-        with self.outcomes.watched(connection, self.side):
+        with self.outcomes.knocking(connection, self.side):
             approved = self.approved(connection)
             self._flow.admit(approved, iss, launch)
             elsewhere = self._surroundings.page(request, approved.revision.frames)
-            if elsewhere is not None:
-                return elsewhere
-            opening = request.query.get("open", "")
-            extra: Mapping[str, str] = {"open": opening} if opening in opens else {}
-            return self._flow.begin(request, approved, self.side, iss, launch, self.callback_uri, extra=extra)
+        if elsewhere is not None:
+            return elsewhere
+        opening = request.query.get("open", "")
+        extra: Mapping[str, str] = {"open": opening} if opening in opens else {}
+        back = self.callback_uri(connection)
+        with self.outcomes.watched(connection, self.side):
+            return self._flow.begin(request, approved, self.side, iss, launch, back, extra=extra)
 
     def callback(self, request: Request, arrive: Callable[[Request, Finished], Response]) -> Response:
         """Leg 2: a flow's answer becomes ``arrive``'s response; one that was answered before is repeated."""
+        connection = request.route.get("connection", "")
         if not self._flow.pending(request):
-            repeated = self.resumed(request, request.query.get("state", ""))
+            repeated = self.resumed(request, request.query.get("state", ""), connection)
             if repeated is not None:
                 return repeated
-        taken = self._flow.take(request, self.callback_uri)
+        taken = self._flow.take(request, self.callback_uri(connection))
 
         def first() -> Response:
             with self.outcomes.watched(taken.connection_id, self.side, taken.clear):
@@ -138,18 +143,30 @@ class Door:
     ) -> Response:
         """Sends somebody who is early to the waiting page; ``waited`` goes on with ``arrival``."""
         return self._waiting.begin(
-            request, approved, opens, arrival, lambda url: self.resume(request, url, state)
+            request,
+            approved,
+            opens,
+            arrival,
+            lambda url: self.resume(request, approved.connection.id, url, state),
         )
 
     def waited(self, request: Request, enter: Enter) -> Response:
         """``GET /launch/{side}/{connection}/wait/{handle}``."""
-        return self._waiting.page(request, enter, lambda handle: self.resumed(request, handle))
+        connection = request.route.get("connection", "")
+        return self._waiting.page(request, enter, lambda handle: self.resumed(request, handle, connection))
 
-    def resumed(self, request: Request, label: str) -> Response | None:
-        """The redirect that this browser got before under this label, if it did."""
-        url = self._resume.find(request, label) if label else None
-        return redirect(url) if isinstance(url, str) else None
+    def resumed(self, request: Request, label: str, connection: str | None = None) -> Response | None:
+        """The redirect that this browser got before under this label, if it did.
 
-    def resume(self, request: Request, url: str, label: str, *also: str) -> tuple[Cookie, ...]:
+        ``connection``: the one in the request's address, where it has one; no other's launch is repeated.
+        """
+        kept = self._resume.find(request, label) if label else None
+        if not isinstance(kept, dict) or connection not in (None, kept.get("c")):
+            return None
+        return redirect(kept["u"])
+
+    def resume(
+        self, request: Request, connection: str, url: str, label: str, *also: str
+    ) -> tuple[Cookie, ...]:
         """The cookies that make ``resumed`` answer ``url`` under these labels from now on."""
-        return self._resume.put(request, label, url, *also)
+        return self._resume.put(request, label, {"c": connection, "u": url}, *also)

@@ -5,12 +5,11 @@
     complete  code -> token, id_token verified, audience of this door
 
 Nothing is stored between the two legs. The cookie is named after the random state and bound to this browser
-by being there; it fixes connection, revision and iss, so that a code never reaches another server's token
-endpoint.
+by being there; it fixes connection, revision, iss and the redirect URI, which is the connection's own: a code
+of one hospital never reaches a flow, nor a token endpoint, of another (RFC 9700, 4.4).
 """
 
-import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from shared.clock import Clock, Entropy
@@ -51,7 +50,9 @@ class SmartFlow:
         pages: Pages,
         clock: Clock,
         entropy: Entropy,
+        tenants: Collection[str],
     ) -> None:
+        """``tenants``: the organizations that the operator lists."""
         self._jar = Jar(sealer, clock, "flow", FLOWS)
         self.once = Once()
         self._stores = stores
@@ -60,6 +61,7 @@ class SmartFlow:
         self._id_tokens = id_tokens
         self._pages = pages
         self._entropy = entropy
+        self._tenants = tenants
 
     def admit(self, approved: Approved, iss: str, launch: str) -> None:
         """Checks a launch's two parameters; no outgoing call is made for one that is refused here."""
@@ -135,8 +137,10 @@ class SmartFlow:
         if value is None:
             raise Refusal("flow-unknown", "no cookie for this state")
         taken = taken_from(value, state, self._jar.drop(state))
-        if not hmac.compare_digest(taken.redirect_uri, redirect_uri):
-            raise consumed(Refusal("flow-unknown", "the flow began at another door"), taken.clear)
+        if taken.redirect_uri != redirect_uri:
+            raise consumed(
+                Refusal("flow-unknown", "the flow began at another door or connection"), taken.clear
+            )
         return taken
 
     def complete(self, request: Request, taken: Taken) -> Finished:
@@ -209,13 +213,19 @@ class SmartFlow:
             revision = rows.revision(taken.connection_id, taken.revision_number)
             if connection is None or revision is None:
                 raise Refusal("connection-unknown")
+            self._listed(connection)
             return connection, revision
         approved = rows.approved(taken.connection_id)
         if approved is None:
             raise Refusal("connection-not-approved")
+        self._listed(approved.connection)
         if approved.revision.number != taken.revision_number:
             raise Refusal("flow-expired", "another revision was approved meanwhile")
         return approved.connection, approved.revision
+
+    def _listed(self, connection: Connection) -> None:
+        if connection.tenant not in self._tenants:
+            raise Refusal("connection-unknown", "its tenant is not listed")
 
     def _identity(
         self,
@@ -264,7 +274,9 @@ def _wide_enough(taken: Taken, revision: Revision, token: TokenAnswer) -> None:
 
 
 def _same_issuer(request: Request, config: SmartConfiguration) -> None:
-    """RFC 9207: an answer that says who it is from must be from the server we asked."""
+    """RFC 9207: an answer says who it is from where the server announced that, and it is the one we asked."""
     issuer = request.query.get("iss", "")
+    if config.names_issuer and not issuer:
+        raise Refusal("ehr-answer-invalid", "the answer names no issuer")
     if issuer and config.issuer and issuer != config.issuer:
         raise Refusal("ehr-answer-invalid", "the answer names another issuer")

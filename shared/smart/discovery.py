@@ -42,6 +42,8 @@ class SmartConfiguration:
     scopes: frozenset[str] = frozenset()
     challenge_methods: frozenset[str] = frozenset()
     prompts: frozenset[str] = frozenset()
+    names_issuer: bool = False
+    """Whether its answers at the redirect URI say who they are from (RFC 9207)."""
 
     def endpoints(self, jwks: str = "") -> Endpoints:
         """What the portal shows, approves and pins; ``jwks``: the key set, if only the issuer names it."""
@@ -127,6 +129,7 @@ class Discovery:
             scopes=_words(document, "scopes_supported"),
             challenge_methods=methods,
             prompts=_words(document, "prompt_values_supported"),
+            names_issuer=document.get("authorization_response_iss_parameter_supported") is True,
         )
 
     def _address(

@@ -195,6 +195,7 @@ class Flow:
     user_type: str = "Practitioner"
     begun: list[tuple[Connection, Revision, dict[str, str]]] = field(default_factory=list)
     extra: dict[str, str] = field(default_factory=dict)
+    redirect_uri: str = ""
 
     def begin_approval(
         self,
@@ -205,10 +206,11 @@ class Flow:
         extra: dict[str, str],
     ) -> Response:
         self.begun.append((connection, revision, extra))
+        self.redirect_uri = redirect_uri
         return redirect("https://ehr.sierra.example/oauth2/authorize?state=s")
 
     def finish(self, request: Request, redirect_uri: str) -> Finished:
-        if not self.begun:
+        if not self.begun or redirect_uri != self.redirect_uri:
             raise Refusal("flow-unknown")
         connection, revision, extra = self.begun[-1]
         identity = Identity("sub", self.user_type, "id-1")
@@ -350,7 +352,7 @@ class House:
 
     def approve(self, browser: "Browser", connection: str) -> Page:
         assert browser.post(f"/config/connections/{connection}/ehr", {}).status == 200
-        assert browser.get("/config/ehr/callback?state=s&code=c").status == 303
+        assert browser.get(f"/config/ehr/callback/{connection}?state=s&code=c").status == 303
         number = browser.get(f"/config/connections/{connection}").value("number")
         return browser.post(f"/config/connections/{connection}/approve", {"number": number})
 

@@ -16,7 +16,7 @@ def test_a_patients_sign_in_proves_nothing(house: House, user_type: str) -> None
     approver = house.browser(ANALYST)
     house.flow.user_type = user_type
     approver.post(f"/config/connections/{connection}/ehr", {})
-    assert "wrong-front-door" in approver.get("/config/ehr/callback?state=s").text
+    assert "wrong-front-door" in approver.get(f"/config/ehr/callback/{connection}?state=s").text
     assert approver.post(f"/config/connections/{connection}/approve", {"number": "1"}).status == 403
     assert house.approved(connection) is None
 
@@ -32,7 +32,7 @@ def test_a_proof_lapses_after_an_hour(house: House) -> None:
     connection = house.submitted(house.browser(ADMIN))
     approver = house.browser(ANALYST)
     approver.post(f"/config/connections/{connection}/ehr", {})
-    approver.get("/config/ehr/callback?state=s")
+    approver.get(f"/config/ehr/callback/{connection}?state=s")
     house.clock.advance(3601)
     approver.sign_in(house, ANALYST)
     assert "proof-missing" in approver.post(f"/config/connections/{connection}/approve", {"number": "1"}).text
@@ -44,7 +44,16 @@ def test_a_sign_in_that_another_person_began_proves_nothing(house: House) -> Non
     approver = house.browser(ANALYST)
     approver.post(f"/config/connections/{connection}/ehr", {})
     house.flow.extra = {"oid": CLINICIAN}
-    assert "proof-missing" in approver.get("/config/ehr/callback?state=s").text
+    assert "proof-missing" in approver.get(f"/config/ehr/callback/{connection}?state=s").text
+
+
+def test_an_answer_at_another_connections_address_proves_nothing(house: House) -> None:
+    connection = house.submitted(house.browser(ADMIN))
+    approver = house.browser(ANALYST)
+    approver.post(f"/config/connections/{connection}/ehr", {})
+    assert house.flow.redirect_uri == f"{house.settings.public_url}/config/ehr/callback/{connection}"
+    assert "flow-unknown" in approver.get("/config/ehr/callback/azzzzzzzzzzzzzzz?state=s").text
+    assert approver.get(f"/config/ehr/callback/{connection}?state=s").status == 303
 
 
 def test_an_edit_voids_the_proof(house: House) -> None:
@@ -52,7 +61,7 @@ def test_an_edit_voids_the_proof(house: House) -> None:
     connection = house.submitted(admin)
     approver = house.browser(ANALYST)
     approver.post(f"/config/connections/{connection}/ehr", {})
-    approver.get("/config/ehr/callback?state=s")
+    approver.get(f"/config/ehr/callback/{connection}?state=s")
     admin.save(connection, "visits", {"chat": "enabled"})
     # The page that the approver still has open names the old revision.
     assert approver.post(f"/config/connections/{connection}/approve", {"number": "1"}).status == 409
@@ -86,14 +95,14 @@ def test_a_proof_of_one_revision_is_none_for_the_next(house: House) -> None:
     approver = house.browser(ANALYST)
     approver.post(f"/config/connections/{connection}/ehr", {})
     admin.save(connection, "visits", {"chat": "enabled"})
-    assert approver.get("/config/ehr/callback?state=s").status == 409
+    assert approver.get(f"/config/ehr/callback/{connection}?state=s").status == 409
 
 
 def test_endpoints_that_move_between_submission_and_approval_are_refused(house: House) -> None:
     connection = house.submitted(house.browser(ADMIN))
     approver = house.browser(ANALYST)
     approver.post(f"/config/connections/{connection}/ehr", {})
-    approver.get("/config/ehr/callback?state=s")
+    approver.get(f"/config/ehr/callback/{connection}?state=s")
     house.ehr.serve(house.base, host="https://evil.example/oauth2")
     page = approver.post(f"/config/connections/{connection}/approve", {"number": "1"})
     assert "endpoint-changed" in page.text

@@ -94,7 +94,7 @@ def test_a_cancelled_ehr_sign_in_says_that_nothing_was_approved(house: House) ->
         raise Refusal("ehr-refused", "access_denied")
 
     house.flow.finish = refuse  # type: ignore[assignment, method-assign]
-    page = approver.get("/config/ehr/callback?state=s&error=access_denied")
+    page = approver.get(f"/config/ehr/callback/{connection}?state=s&error=access_denied")
     assert page.status == 403
     assert "You did not sign in to the EHR" in page.text
     assert "Begin virtual visit" not in page.text

@@ -50,6 +50,11 @@ CASES = [
     ([OK] * 10, 1, "look", "the EHR was not told something"),
     ([], 2, "look", "the EHR was not told something, and nobody launched lately"),
     ([BAD] * 10, 1, "failing", "both"),
+    (["launch-incomplete"] * 20 + [OK], 0, "look", "a stranger knocked, and the last one got in"),
+    (["wrong-environment"] * 3, 0, "look", "nobody got as far as the EHR"),
+    (["flow-unknown"] * 10, 0, "look", "answers that nobody asked for"),
+    (["flow-unknown"] * 10 + [OK], 0, "healthy", "a reload too many"),
+    (["launch-incomplete"] * 20 + [BAD] * 6 + [OK] * 4, 0, "failing", "knocks hide no failure"),
 ]
 
 

@@ -117,8 +117,8 @@ ATTACKS = (
            headers=(("authorization", "Bearer program"), ("if-match", '"v"'))),
     Attack("a foreign sign-in answer opens a session", NOBODY, "GET",
            "/config/signin/callback?code=good&state=" + "a" * 32, 400, "sign-in-expired"),
-    Attack("a foreign EHR answer counts as proof", ANALYST, "GET", "/config/ehr/callback?code=c&state=s", 400,
-           "flow-unknown"),
+    Attack("a foreign EHR answer counts as proof", ANALYST, "GET",
+           "/config/ehr/callback/abbbbbbbbbbbbbbb?code=c&state=s", 400, "flow-unknown"),
     # -- other sites
     Attack("another site submits", ADMIN, "POST", PAGE + "/submit", 403, "cross-site", {"version": "v"},
            site="other"),

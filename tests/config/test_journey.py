@@ -71,8 +71,8 @@ def test_the_registration_sheet_is_there_from_the_first_draft(house: House) -> N
     connection = page.location.split("/")[3]
     sheet = admin.get(f"/config/connections/{connection}/registration").text
     assert f"{house.settings.server_url}/config/jwks/{connection}" in sheet
-    assert "http://localhost:7071/launch/provider/callback" in sheet
-    assert "http://localhost:7071/config/ehr/callback" in sheet
+    assert f"http://localhost:7071/launch/provider/callback/{connection}" in sheet
+    assert f"http://localhost:7071/config/ehr/callback/{connection}" in sheet
     assert "launch openid fhirUser" in sheet
 
 

@@ -77,9 +77,9 @@ def test_the_sheet_registers_addresses_that_are_whole_and_the_same_for_every_lau
     assert backend.launch_url == ""
     redirects = (*provider.redirect_uris, *patient.redirect_uris)
     assert set(redirects) == {
-        "https://antesala.example/launch/provider/callback",
-        "https://antesala.example/launch/patient/callback",
-        "https://antesala.example/config/ehr/callback",
+        f"https://antesala.example/launch/provider/callback/{EPIC.id}",
+        f"https://antesala.example/launch/patient/callback/{EPIC.id}",
+        f"https://antesala.example/config/ehr/callback/{EPIC.id}",
     }
     assert not any(sign in uri for uri in redirects for sign in "*?#{")
 

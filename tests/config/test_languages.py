@@ -113,7 +113,7 @@ def states(house: House) -> Iterator[tuple[str, Browser, str]]:
     for who in (admin, approver, reader):
         yield "submitted", who, connection
     approver.post(f"/config/connections/{connection}/ehr", {})
-    approver.get("/config/ehr/callback?state=s&code=c")
+    approver.get(f"/config/ehr/callback/{connection}?state=s&code=c")
     yield "verified", approver, connection
     approver.post(f"/config/connections/{connection}/reject", {"number": "1", "reason": "zzz"})
     yield "rejected", admin, connection

@@ -100,7 +100,8 @@ def test_every_record_has_every_part(kind: EhrKind) -> None:
     for row in rows:
         side: Side = "patient" if row.purpose.startswith("patient") else "provider"
         assert row.client_id == REVISION.client(side).client_id
-        assert row.redirect_uri == f"https://antesala.example/launch/{side}/callback"
+        connection = row.launch_url.partition("?")[0].rpartition("/")[2]
+        assert row.redirect_uri == f"https://antesala.example/launch/{side}/callback/{connection}"
         assert row.launch_url.startswith(f"https://antesala.example/launch/{side}/")
         assert row.jwks_url == f"https://api.antesala.example/config/jwks/{EPIC.id}"
         assert row.scopes.startswith("launch openid fhirUser")
@@ -160,10 +161,10 @@ def test_a_plain_fhir_server_has_no_context_string() -> None:
 def test_the_sheet_names_what_each_client_needs() -> None:
     provider, patient, backend = registration(ADDRESSES, EPIC, REVISION)
     assert provider.redirect_uris == (
-        "https://antesala.example/launch/provider/callback",
-        "https://antesala.example/config/ehr/callback",
+        f"https://antesala.example/launch/provider/callback/{EPIC.id}",
+        f"https://antesala.example/config/ehr/callback/{EPIC.id}",
     )
-    assert patient.redirect_uris == ("https://antesala.example/launch/patient/callback",)
+    assert patient.redirect_uris == (f"https://antesala.example/launch/patient/callback/{EPIC.id}",)
     assert provider.jwks_url == backend.jwks_url == f"https://api.antesala.example/config/jwks/{EPIC.id}"
     assert provider.scopes.split()[:3] == ["launch", "openid", "fhirUser"]
     assert backend.algorithm == "ES384"

@@ -149,7 +149,7 @@ def test_a_sign_in_to_the_ehr_counts_for_nobody_of_another_organization(house: H
     assert browser.post(f"/config/connections/{connection}/ehr", {}).status == 200
     # The same browser, and a person with the same object id, but of the other organization.
     browser.sign_in(other, ANALYST)
-    page = browser.get("/config/ehr/callback?state=s&code=c")
+    page = browser.get(f"/config/ehr/callback/{connection}?state=s&code=c")
     assert (page.status, "proof-missing" in page.text) == (403, True)
     row = house.stores.of(connection).connections.revision(connection, 1)
     assert row is not None
@@ -160,7 +160,7 @@ def test_a_proof_approves_nothing_from_next_door(house: House, other: House) -> 
     connection = house.submitted(house.browser(ADMIN))
     owner = house.browser(ANALYST)
     owner.post(f"/config/connections/{connection}/ehr", {})
-    owner.get("/config/ehr/callback?state=s&code=c")
+    owner.get(f"/config/ehr/callback/{connection}?state=s&code=c")
     form = {"number": "1"}
     path = f"/config/connections/{connection}/approve"
     assert other.browser(ANALYST).post(path, form).status == 404

@@ -33,7 +33,7 @@ def approval(world: World) -> Shown:
     """The approver's sign-in."""
     approved = world.stores.region.connections.approved(CONNECTION)
     assert approved is not None
-    uri = f"{PUBLIC}/config/ehr/callback"
+    uri = f"{PUBLIC}/config/ehr/callback/{CONNECTION}"
     return world.browser.open(
         lambda request: world.services.flow.begin_approval(
             request, approved.connection, approved.revision, uri
@@ -90,7 +90,9 @@ def test_the_request_has_exactly_these_parameters(world: World, ask: Callable[[W
     assert sent["response_type"] == "code"
     patient = "patient" in sent["redirect_uri"]
     assert sent["client_id"] == ("patient-client" if patient else "provider-client")
-    registered = {f"{PUBLIC}/launch/{side}/callback" for side in SIDES} | {f"{PUBLIC}/config/ehr/callback"}
+    registered = {f"{PUBLIC}/launch/{side}/callback/{CONNECTION}" for side in SIDES} | {
+        f"{PUBLIC}/config/ehr/callback/{CONNECTION}"
+    }
     assert sent["redirect_uri"] in registered
     assert {"openid", "fhirUser"} <= set(sent["scope"].split())
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", sent["code_challenge"])

@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from shared.connection import Client
-from tests.launch.conftest import PUBLIC, World, revision
+from tests.launch.conftest import CONNECTION, PUBLIC, World, revision
 from tests.launch.ehr import SECRET, TOKEN, Sent, query_of
 from tests.launch.microsoft import TENANT
 
@@ -55,7 +55,7 @@ def test_the_code_is_traded_by_one_post_of_a_form(world: World, kind: str) -> No
     assert (sent.method, sent.url) == ("POST", TOKEN)
     assert sent.form["grant_type"] == "authorization_code"
     assert sent.form["code"] == "code-0"
-    assert sent.form["redirect_uri"] == f"{PUBLIC}/launch/patient/callback"
+    assert sent.form["redirect_uri"] == f"{PUBLIC}/launch/patient/callback/{CONNECTION}"
 
 
 @pytest.mark.smart(63, 71)

@@ -133,8 +133,8 @@ class Porch:
                 "staff",
             ),
             ("/config/static/(?P<name>[^/]+)", self._asset, None),
-            ("/launch/patient/callback", world.patient.callback, "patient"),
-            ("/launch/provider/callback", world.provider.callback, "staff"),
+            ("/launch/patient/callback/(?P<connection>[^/]+)", world.patient.callback, "patient"),
+            ("/launch/provider/callback/(?P<connection>[^/]+)", world.provider.callback, "staff"),
             ("/launch/provider/signin/callback", accounts.signed_in, "staff"),
             ("/launch/provider/signin/another", accounts.another, "staff"),
             (

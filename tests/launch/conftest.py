@@ -122,6 +122,11 @@ BY_APPOINTMENT: dict[str, Any] = {
 }
 
 
+def callback_route(url: str) -> dict[str, str]:
+    """What the host finds in the path of an answer's address."""
+    return {"connection": urlsplit(url).path.rpartition("/")[2]}
+
+
 @dataclass
 class Shown:
     """What the browser shows: a response, or the reason why not."""
@@ -200,7 +205,7 @@ class World:
         self.entra, self.people, self.rooms = microsoft.Entra(), microsoft.People(), microsoft.Rooms()
         self.entra.account = microsoft.account()
         self.keys = keys or SigningKeys(self.secrets, self.clock, self.tenants)
-        self.ehr = Ehr(self.clock, self.keys.jwks(microsoft.TENANT), public)
+        self.ehr = Ehr(self.clock, self.keys.jwks(microsoft.TENANT), public, CONNECTION)
         self.browser = Browser()
         self.services = self._services(self.keys)
         self.provider = ProviderDoor(cast("Any", self.services))
@@ -223,6 +228,7 @@ class World:
             pages=pages,
             clock=clock,
             entropy=self.entropy,
+            tenants=self.tenants,
         )
         return SimpleNamespace(
             settings=SimpleNamespace(public_url=self.public, tenants=self.tenants),
@@ -260,7 +266,7 @@ class World:
 
     def leg2(self, url: str, side: str = "provider") -> Shown:
         door = self.provider if side == "provider" else self.patient
-        return self.browser.open(door.callback, url)
+        return self.browser.open(door.callback, url, route=callback_route(url))
 
     def launch(
         self, side: str = "provider", user: str = "", members: dict[str, Any] | None = None, query: str = ""

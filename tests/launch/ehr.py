@@ -10,7 +10,7 @@ from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -76,12 +76,17 @@ class Sent:
     service: str
 
 
+class RedirectNotRegistered(Exception):
+    """The hospital shows a page of its own and sends nobody anywhere."""
+
+
 class Ehr:
     """``Outbound`` to our code, a hospital to the test."""
 
-    def __init__(self, clock: Clock, app_keys: dict[str, Any], public: str) -> None:
-        """``public``: where the app says that it is."""
+    def __init__(self, clock: Clock, app_keys: dict[str, Any], public: str, connection: str) -> None:
+        """``public``: where the app says that it is; ``connection``: whose redirect URIs are registered."""
         self.public = public
+        self.connections = [connection]
         self.clock = clock
         self.failures = Failures()
         self.sent: list[Sent] = []
@@ -104,11 +109,16 @@ class Ehr:
         assert query["aud"] in self.bases
         assert query.get("code_challenge_method") in ("S256", None)
         assert len(query["state"]) >= 22
-        assert query["redirect_uri"] == f"{self.public}/launch/{side}/callback"
+        registered = [f"{self.public}/launch/{side}/callback/{one}" for one in self.connections]
+        if query["redirect_uri"] not in registered:
+            raise RedirectNotRegistered
         assert "launch" in query["scope"].split()
         code = f"code-{len(self._codes)}"
         self._codes[code] = {**query, "user": user, "members": members}
-        return f"{query['redirect_uri']}?code={code}&state={query['state']}"
+        document = self._document()
+        says = document.get("authorization_response_iss_parameter_supported")
+        issuer = {"iss": document.get("issuer", ISSUER)} if says else {}
+        return f"{query['redirect_uri']}?{urlencode({**issuer, 'code': code, 'state': query['state']})}"
 
     # -- the server's side
 
@@ -156,6 +166,9 @@ class Ehr:
         failures = self.failures
         if failures.discovery_body is not None:
             return Answer(failures.smart_status, {}, failures.discovery_body)
+        return _json(failures.smart_status, self._document())
+
+    def _document(self) -> dict[str, Any]:
         document = {
             "issuer": ISSUER,
             "jwks_uri": JWKS,
@@ -163,9 +176,10 @@ class Ehr:
             "token_endpoint": TOKEN,
             "capabilities": ["launch-ehr", "sso-openid-connect", "authorize-post", "permission-v2"],
             "code_challenge_methods_supported": ["S256"],
-            **failures.smart,
+            "authorization_response_iss_parameter_supported": True,
+            **self.failures.smart,
         }
-        return _json(failures.smart_status, _without_none(document))
+        return _without_none(document)
 
     def _metadata(self) -> Answer:
         statement = self.failures.metadata

@@ -180,8 +180,8 @@ def test_any_answer_to_a_launch_is_answered(
         changes = {name: value for name, value in query.items() if name not in keeps}
         added = dict.fromkeys(("open", "next", "redirect_uri", "url"), foreign) if foreign else {}
         sent = {**back, **changes, **added}
-        is_no_surprise(ask(_leg(side, 2), sent, cookies=cookies))
-        is_no_surprise(ask(_leg(side, 2), back, cookies=cookies))
+        is_no_surprise(ask(_leg(side, 2), sent, values={"connection": CONNECTION}, cookies=cookies))
+        is_no_surprise(ask(_leg(side, 2), back, values={"connection": CONNECTION}, cookies=cookies))
 
 
 @MANY
@@ -215,7 +215,7 @@ def test_anything_the_ehr_says_is_answered(
         keep(cookies, begun)
         user = "Practitioner/prac-vidal" if side == "provider" else "Patient/pat-1"
         back = query_of(world.agreed(begun.location, user, {"appointment": "appt-1"}))
-        is_no_surprise(ask(_leg(side, 2), back, cookies=cookies))
+        is_no_surprise(ask(_leg(side, 2), back, values={"connection": CONNECTION}, cookies=cookies))
 
 
 @MANY
@@ -252,5 +252,5 @@ def test_the_fuzz_can_see_a_surprise() -> None:
 
 
 def _leg(side: str, leg: int) -> Route:
-    template = f"launch/{side}/{{connection}}" if leg == 1 else f"launch/{side}/callback"
+    template = f"launch/{side}/{{connection}}" if leg == 1 else f"launch/{side}/callback/{{connection}}"
     return next(route for route in ALL if route.template == template)

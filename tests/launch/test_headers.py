@@ -6,13 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.launch.conftest import CONNECTION, World, revision
-from tests.launch.ehr import BASE
+from tests.launch.ehr import BASE, query_of
 from tests.launch.front import Answered, Route, ask, keep, routes, wired
 
 LEG_1 = next(route for route in routes() if route.template == "launch/provider/{connection}")
 PATIENT_LEG_1 = next(route for route in routes() if route.template == "launch/patient/{connection}")
-PATIENT_LEG_2 = next(route for route in routes() if route.template == "launch/patient/callback")
-PROVIDER_LEG_2 = next(route for route in routes() if route.template == "launch/provider/callback")
+PATIENT_LEG_2 = next(route for route in routes() if route.template == "launch/patient/callback/{connection}")
+PROVIDER_LEG_2 = next(
+    route for route in routes() if route.template == "launch/provider/callback/{connection}"
+)
 OURS = {"connection": CONNECTION, "handle": "h" * 22}
 GOOD = {"iss": BASE, "launch": "l"}
 
@@ -105,8 +107,8 @@ def test_a_finished_launch_is_as_safe_as_a_refused_one(world: World) -> None:
     is_safe(first)
     keep(cookies, first)
     back = world.agreed(first.location, "Patient/pat-1")
-    query = dict(part.split("=") for part in back.partition("?")[2].split("&"))
-    last = ask(PATIENT_LEG_2, query, cookies=cookies)
+    query = query_of(back)
+    last = ask(PATIENT_LEG_2, query, values=OURS, cookies=cookies)
     is_safe(last)
     assert last.location == "https://visit.teams.example/patient"
     assert not last.text
@@ -147,8 +149,8 @@ def test_a_refusal_at_the_wrong_door_says_nothing_of_the_visit(world: World) -> 
     first = ask(LEG_1, GOOD, values=OURS)
     keep(cookies, first)
     back = world.agreed(first.location, "Patient/pat-1")
-    query = dict(part.split("=") for part in back.partition("?")[2].split("&"))
-    shown = ask(PROVIDER_LEG_2, query, cookies=cookies)
+    query = query_of(back)
+    shown = ask(PROVIDER_LEG_2, query, values=OURS, cookies=cookies)
     assert shown.status == 403
     is_safe(shown)
     for known in ("pat-1", "880014417731", "EMP-88101", "code-0", "token-of"):

@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from shared.connection import Endpoints
-from tests.launch.conftest import PUBLIC, Shown, World, connection, revision
+from tests.launch.conftest import CONNECTION, PUBLIC, Shown, World, connection, revision
 from tests.launch.ehr import BASE, ISSUER, _json, query_of
 from tests.launch.hostile import nothing_happened, refused
 
@@ -69,6 +69,12 @@ def test_a_state_that_is_not_this_browsers_should_be_refused(
             "script in page or log",
         ),
         (lambda url: url + "&iss=https://evil.example", "ehr-answer-invalid", "a mix-up (RFC 9207)"),
+        (
+            lambda url: url.replace("iss=", "was="),
+            "ehr-answer-invalid",
+            "a mix-up without a trace",
+        ),
+        (lambda url: url + "&iss=", "ehr-answer-invalid", "a mix-up without a name"),
         (lambda url: url + f"&iss={ISSUER}/", "ehr-answer-invalid", "a mix-up on one host"),
         (lambda url: url + f"&iss={ISSUER},https://evil.example", "ehr-answer-invalid", "a mix-up"),
     ],
@@ -209,6 +215,8 @@ def _mixed_up(world: World) -> str:
     url = f"/launch/patient/{OTHER}?iss={OTHER_BASE}&launch=l"
     shown = world.browser.open(world.patient.launch, url, route={"connection": OTHER})
     members = {"patient": "pat-1", "sessionId": "1", "epicUserId": "W-1"}
+    # The honest hospital is loose: it takes a redirect URI that nobody registered there.
+    world.ehr.connections.append(OTHER)
     return world.ehr.authorize(
         {**query_of(shown.location), "aud": BASE}, user="Patient/pat-1", members=members
     )
@@ -217,13 +225,15 @@ def _mixed_up(world: World) -> str:
 def test_a_mix_up_that_says_who_it_is_should_get_no_code_out(world: World) -> None:
     """Gain: the honest hospital's code, at the attacker's token endpoint (RFC 9207)."""
     url = _mixed_up(world)
-    refused(world, world.leg2(f"{url}&iss={ISSUER}", "patient"), "ehr-answer-invalid", "a mix-up")
+    assert query_of(url)["iss"] == ISSUER
+    refused(world, world.leg2(url, "patient"), "ehr-answer-invalid", "a mix-up")
     assert not world.ehr.requests("ehr-token")
 
 
 @pytest.mark.smart(329)
 def test_a_mix_up_that_says_nothing_should_be_worth_nothing(world: World) -> None:
     """Gain: a code together with an assertion that the honest hospital takes."""
+    world.ehr.failures.smart = {"authorization_response_iss_parameter_supported": None}
     url = _mixed_up(world)
     refused(world, world.leg2(url, "patient"), "code-refused", "a mix-up")
     (sent,) = world.ehr.requests("ehr-token")
@@ -237,7 +247,7 @@ def test_a_mix_up_that_says_nothing_should_be_worth_nothing(world: World) -> Non
 def test_the_redirect_goes_only_where_the_room_says(world: World, name: str, value: str) -> None:
     """Gain: a trusted address that leads to theirs (open redirect), in either leg."""
     first = world.leg1("patient", f"iss={BASE}&launch=l&{name}={value}")
-    assert query_of(first.location)["redirect_uri"] == f"{PUBLIC}/launch/patient/callback"
+    assert query_of(first.location)["redirect_uri"] == f"{PUBLIC}/launch/patient/callback/{CONNECTION}"
     assert "evil" not in first.location
     back = world.agreed(first.location, "Patient/pat-1")
     shown = world.leg2(f"{back}&{name}={value}", "patient")

@@ -299,7 +299,7 @@ def test_the_device_test_is_reached_by_its_own_record(world: World) -> None:
 def test_an_approver_signs_in_without_a_launch_and_without_scopes_to_read(world: World) -> None:
     approved = world.stores.region.connections.approved(CONNECTION)
     assert approved is not None
-    uri = f"{PUBLIC}/config/ehr/callback"
+    uri = f"{PUBLIC}/config/ehr/callback/{CONNECTION}"
     shown = world.browser.open(
         lambda request: world.services.flow.begin_approval(
             request, approved.connection, approved.revision, uri, {"by": "oid"}
@@ -323,7 +323,7 @@ def test_an_approver_signs_in_anew_where_the_ehr_can_ask_for_it(
     assert approved is not None
     shown = world.browser.open(
         lambda request: world.services.flow.begin_approval(
-            request, approved.connection, approved.revision, f"{PUBLIC}/config/ehr/callback"
+            request, approved.connection, approved.revision, f"{PUBLIC}/config/ehr/callback/{CONNECTION}"
         ),
         "/config",
     )
@@ -337,7 +337,7 @@ def test_nothing_of_a_token_shows_in_a_repr(world: World) -> None:
     finished = {}
 
     def keep(request: object) -> object:
-        finished["it"] = world.services.flow.finish(request, f"{PUBLIC}/launch/patient/callback")
+        finished["it"] = world.services.flow.finish(request, f"{PUBLIC}/launch/patient/callback/{CONNECTION}")
         raise Refusal("not-found")
 
     world.browser.open(keep, world.agreed(first.location, "Patient/pat-1"))  # type: ignore[arg-type]

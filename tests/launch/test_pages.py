@@ -19,7 +19,7 @@ JARGON = re.compile(
 
 
 def failure(code: str, audience: str, **headers: str) -> str:
-    request = Request("GET", "/launch/patient/callback", headers=headers)
+    request = Request("GET", "/launch/patient/callback/x", headers=headers)
     return PAGES.failure(request, Refusal(code), audience, "ref-1").body.decode()  # type: ignore[arg-type]
 
 
@@ -63,7 +63,7 @@ def test_a_launchs_language_is_the_browsers_whatever_was_chosen_in_the_portal() 
         headers = {"accept-language": "es-MX,es;q=0.9,en;q=0.5"}
         return PAGES.language(Request("GET", path, headers=headers, cookies={"__Host-language": "en"}))
 
-    assert language("/launch/patient/callback") == "es"
+    assert language("/launch/patient/callback/x") == "es"
     assert language("/config/connections") == "en"
 
 

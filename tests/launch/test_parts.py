@@ -255,8 +255,9 @@ def test_a_failed_way_back_still_removes_the_flow_at_the_edge(world: World) -> N
     state = name.removeprefix("__Host-flow-")
     req = func.HttpRequest(
         method="GET",
-        url=f"https://antesala.example/launch/patient/callback?error=access_denied&state={state}",
+        url=f"https://antesala.example/launch/patient/callback/{CONNECTION}?error=access_denied&state={state}",
         params={"error": "access_denied", "state": state},
+        route_params={"connection": CONNECTION},
         headers={"Cookie": f"{name}={world.browser.cookies[name]}"},
         body=b"",
     )

@@ -18,10 +18,10 @@ from shared.connection import Client, UserSource
 from shared.launch import Finished
 from shared.smart.discovery import Discovery
 from shared.web import Response, html
-from tests.launch.conftest import PUBLIC, Clock, World, revision
+from tests.launch.conftest import CONNECTION, PUBLIC, Clock, World, revision
 from tests.launch.ehr import BASE, Ehr
 
-CALLBACK = f"{PUBLIC}/launch/patient/callback"
+CALLBACK = f"{PUBLIC}/launch/patient/callback/{CONNECTION}"
 LEG_1, LEG_2 = 0.003, 0.008
 
 

@@ -163,3 +163,12 @@ def test_a_request_for_the_state_looks_at_the_connection_once(world: World, url:
     show(world, url)
     assert world.stores.region.connections.reads - before == 1
     assert not world.people.asked
+
+
+@pytest.mark.parametrize("what", ["page", "state"])
+def test_a_view_closes_when_its_organization_is_removed(world: World, url: str, what: str) -> None:
+    assert show(world, url).status == 200
+    world.tenants.remove(microsoft.TENANT)
+    route = {"connection": CONNECTION, "handle": url.rpartition("/")[2]}
+    shown = world.browser.open(getattr(world.view, what), url, route=route)
+    assert (shown.reason, shown.text) == ("view-unknown", "")
