@@ -66,6 +66,7 @@ class SettingUp:
         expect(admin.locator("[data-base-verdict]")).not_to_be_empty()
         admin.get_by_label(self.say("Name"), exact=True).fill(f"Sierra {self.house.kind}")
         self.camera.take_all(admin, f"{self.house.kind}-portal-new")
+        admin.locator("input[name=region][value=americas]").check()
         admin.get_by_role("button", name=self.say("Create and continue")).click()
         admin.wait_for_url("**/edit/ehr")
         return admin.url.removesuffix("/edit/ehr")
