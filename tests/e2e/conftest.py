@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from sandbox.addresses import Addresses
 from sandbox.run import ROOT, Sandbox
 from tests.e2e.camera import Camera
 from tests.e2e.porch import Porch
 from tests.e2e.visitor import visitor
+
+# A page that is slow on a busy machine is not wrong; what never comes still fails.
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")

@@ -203,18 +203,23 @@ def filled(sandbox: Sandbox, connection: str) -> None:
         store.launches.record(connection, code, "patient", now)
 
 
+@pytest.mark.parametrize(("language", "locale"), [("en", "en-US"), ("es", "es-ES")])
 def test_a_reader_should_see_everything_and_be_offered_no_change(
-    own_sandbox: Sandbox, portal: str, browser: Browser, inspector: Inspector
+    own_sandbox: Sandbox, portal: str, browser: Browser, inspector: Inspector, language: str, locale: str
 ) -> None:
-    with person(browser) as reader:
+    say = catalog(language).gettext
+    with person(browser, locale) as reader:
         page = enter(reader, portal, RENATA.name)
         page.get_by_role("link", name="Sierra epic", exact=True).click()
         connection = page.url
         filled(own_sandbox, connection.rpartition("/")[2])
         for tail in PAGES:
             page.goto(f"{connection}{tail}")
-            inspector.take_all(page, f"portal-reader{tail.replace('/', '-') or '-overview'}")
-            for name in ("Change settings", "Unlink", "Submit for approval", "Approve", "Send back"):
+            assert page.locator("html").get_attribute("lang") == language
+            inspector.take_all(page, f"{language}-portal-reader{tail.replace('/', '-') or '-overview'}")
+            for name in map(
+                say, ("Change settings", "Unlink", "Submit for approval", "Approve", "Send back")
+            ):
                 assert page.get_by_role("button", name=name, exact=True).count() == 0, (tail, name)
                 assert page.get_by_role("link", name=name, exact=True).count() == 0, (tail, name)
         assert reader.complaints == []
