@@ -50,8 +50,8 @@ let timer = 0;
 base.addEventListener("input", () => { round += 1; clearTimeout(timer); timer = setTimeout(look, PAUSE); });
 base.addEventListener("change", () => {
   clearTimeout(timer);
-  // Leaving the field to press the offered address must not take the offer away under the finger.
-  if (base.value !== looked) look();
+  // Not at once: whoever leaves the field is pressing something, and nothing may move away under the finger.
+  if (base.value !== looked) timer = setTimeout(look, PAUSE);
 });
 for (const choice of document.querySelectorAll("input[name=kind], input[name=environment]")) {
   choice.addEventListener("change", () => {
