@@ -13,6 +13,7 @@ from shared.context import ContextSeal, VisitContext
 from shared.ehr.port import Adapter, Telling
 from shared.ehr.registry import Adapters
 from shared.errors import OutsideError, SealError, StatusRefused
+from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
 from shared.sealing import Sealer
 from shared.store import Stores
 from shared.store.region import RegionStore
@@ -22,7 +23,6 @@ from shared.visit.operations import Operation, Picture, began, superseded
 from writeback_function.breaker import Breaker
 from writeback_function.case import Case, find_case, launches_of
 from writeback_function.fold import Handing
-from writeback_function.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
 
 log = logging.getLogger("antesala.writeback")
 

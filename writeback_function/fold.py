@@ -13,13 +13,13 @@ from shared.context import ContextSeal, VisitContext
 from shared.errors import AnswerRefused, AntesalaError, SealError
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.subscriptions import is_client_state
+from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import Stores
 from shared.visit.ledger import Ledger
 from shared.visit.operations import Operation
 from shared.visit.roster import Sighting
 from writeback_function.case import Case, find_case
-from writeback_function.messages import AttendanceMessage, MessageRefused, WritebackMessage
 
 log = logging.getLogger("antesala.attendance")
 

@@ -16,10 +16,10 @@ from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal, SealError
 from shared.graph.subscriptions import is_client_state
 from shared.meeting.tending import tend_message
+from shared.messages import AttendanceMessage
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import Stores
 from shared.web import Request, Response
-from writeback_function.messages import AttendanceMessage
 
 log = logging.getLogger("antesala.attendance")
 

@@ -16,6 +16,7 @@ from shared.errors import OutsideError, SealError
 from shared.graph.reports import Attendance, Report, Reports
 from shared.graph.subscriptions import Subscription, Subscriptions, client_state, until
 from shared.meeting.tending import tend_message
+from shared.messages import MessageRefused, opened
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import Stores
 from shared.store.visits import Visit
@@ -25,7 +26,6 @@ from shared.visit.outcome import over_at, rests
 from shared.visit.roster import Roster, Sighting, report_participant
 from writeback_function.case import Case, find_case
 from writeback_function.fold import Handing
-from writeback_function.messages import MessageRefused, opened
 
 log = logging.getLogger("antesala.tend")
 

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from shared.connection import Approved
 from shared.context import VisitContext
+from shared.visit.outcome import Outcome
 
 # What a device test found, as far as an EHR is told: it works, or the one thing that does not.
 type DeviceResult = Literal["works", "browser", "camera", "microphone", "speaker", "connection", "several"]
@@ -77,4 +78,32 @@ class DeviceAdapter(Protocol):
 
     def tell_device(self, approved: Approved, telling: DeviceTelling) -> None:
         """Returns when the EHR has it; OutsideErrors as with ``Adapter.tell``."""
+        ...
+
+
+@dataclass(frozen=True)
+class OutcomeTelling:
+    """What a visit amounted to, once it is over and its attendance reports were read.
+
+    ``operation``: UUID text, the same at every attempt. ``began`` and ``ended``: the time that a clinician
+    and somebody from outside spent together, in UTC; None where they did not meet.
+    """
+
+    operation: str
+    outcome: Outcome
+    began: datetime | None
+    ended: datetime | None
+    context: VisitContext
+
+
+@runtime_checkable
+class OutcomeAdapter(Protocol):
+    """An adapter that can also tell what a visit amounted to; never over what a person set in the EHR."""
+
+    def takes_outcome(self, approved: Approved) -> bool:
+        """Whether this connection's settings ask for it; makes no call."""
+        ...
+
+    def tell_outcome(self, approved: Approved, telling: OutcomeTelling) -> None:
+        """Returns when the EHR has it, or holds a newer word of a person; OutsideErrors as with ``tell``."""
         ...

@@ -6,7 +6,7 @@ from shared.clock import Clock
 from shared.connection import Approved
 from shared.ehr.backend import Backend, BackendTokens
 from shared.ehr.catalogue import SHEETS
-from shared.ehr.port import Adapter, DeviceAdapter
+from shared.ehr.port import Adapter, DeviceAdapter, OutcomeAdapter
 from shared.outbound import Outbound
 from shared.smart.discovery import Discovery
 from shared.smart.token import Tokens
@@ -29,5 +29,12 @@ class Adapters:
         """Who tells this EHR what device tests found; None where nobody does."""
         adapter: object = self._adapters.get(approved.revision.writeback.adapter)
         if not isinstance(adapter, DeviceAdapter) or not adapter.takes_device(approved):
+            return None
+        return adapter
+
+    def outcome(self, approved: Approved) -> OutcomeAdapter | None:
+        """Who tells this EHR what visits amounted to; None where nobody does."""
+        adapter: object = self._adapters.get(approved.revision.writeback.adapter)
+        if not isinstance(adapter, OutcomeAdapter) or not adapter.takes_outcome(approved):
             return None
         return adapter

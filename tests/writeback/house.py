@@ -14,6 +14,7 @@ from shared.ehr.port import Telling
 from shared.errors import OutsideError
 from shared.graph.notifications import Notifications
 from shared.graph.subscriptions import client_state
+from shared.messages import AttendanceMessage
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import ChangedMeanwhile
 from shared.store.dead_letters import DeadLetters
@@ -24,7 +25,6 @@ from tests.fakes import FakeClock, SeededEntropy
 from tests.graph.fakes import ELENA, NOAH, TENANT
 from writeback_function.deliver import Deliver, Poison
 from writeback_function.fold import Fold, Handing
-from writeback_function.messages import AttendanceMessage
 
 KEY = "visit-key-1"
 SUBSCRIPTION = "sub-1"

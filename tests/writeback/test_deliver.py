@@ -7,13 +7,13 @@ from typing import Any, Literal, cast
 import pytest
 
 from shared.errors import OutsideError, StatusRefused, Unreachable
+from shared.messages import MessageRefused, WritebackMessage
 from shared.visit.ledger import Ledger
 from shared.visit.roster import Sighting
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
 from tests.writeback.house import HOURS, KEY, House, Trap, guest, home
 from writeback_function.deliver import BUSY_SECONDS
-from writeback_function.messages import MessageRefused, WritebackMessage
 
 pytestmark = pytest.mark.azurite
 DOWN = StatusRefused(503)

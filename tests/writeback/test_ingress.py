@@ -12,6 +12,7 @@ from shared.clock import SystemEntropy
 from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal
 from shared.graph.subscriptions import client_state
+from shared.messages import AttendanceMessage, opened
 from shared.pages import Pages
 from shared.sealing import Pseudonyms, Sealer
 from shared.settings import Settings
@@ -20,7 +21,6 @@ from shared.store.queues import Message
 from shared.web import Request, Response
 from tests.fakes import FakeClock
 from writeback_function.ingress import MOST_ITEMS, Ingress
-from writeback_function.messages import AttendanceMessage, opened
 
 pytestmark = pytest.mark.azurite
 JSON = "application/json; charset=utf-8"

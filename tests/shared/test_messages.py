@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 
 from shared.clock import parse_timestamp
 from shared.errors import SealError
+from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened, sealed
 from shared.sealing import Sealer
 from shared.visit.operations import Operation
 from tests.fakes import FakeClock
-from writeback_function.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened, sealed
 
 SEALER = Sealer([b"s" * 32], FakeClock())
 MESSAGE = WritebackMessage(

@@ -1,4 +1,4 @@
-"""The texts that travel in this package's queues. What names a visit or a person is sealed.
+"""The texts that travel in the queues of attendance and write-back. What names a visit or a person is sealed.
 
 ``attendance``: one item of a notification with its validation tokens, as Graph sent it (its content is
 encrypted by Graph), beside the visit's sealed context. ``writeback``: one operation. ``tend``: one visit to
