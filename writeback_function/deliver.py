@@ -263,7 +263,9 @@ class Deliver:
         run.store.dead_letters.add(
             run.connection, run.operation, queue="writeback", reason=reason, status=status, attempts=attempts
         )
-        run.store.queue("writeback-parked").send(run.message.text(self._sealer))
+        # Whoever drives it again begins anew: nothing counts it meanwhile.
+        parked = replace(run.message, waits=False)
+        run.store.queue("writeback-parked").send(parked.text(self._sealer))
         run.store.operations.finish(held, "parked", run.waited(held))
         extra = self._extra("parked", run, reason=reason, status=status)
         log.error("parked: %s %d", reason, status, extra=extra)

@@ -10,13 +10,17 @@ so that how many wait, and since when, is one read of these rows alone. A crash 
 one too few for longer than until the next attempt: who counts takes away what has an outcome.
 """
 
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from shared.clock import Clock, parse_timestamp, timestamp
 from shared.store.table import ChangedMeanwhile, Row, Table, Value, Write, after
+
+if TYPE_CHECKING:
+    from shared.store.region import RegionStore
 
 type Outcome = Literal["told", "dropped", "superseded", "parked"]
 
@@ -111,9 +115,17 @@ class Operations:
         row: Row | None = self._table.get(connection, operation)
         return (row["outcome"] or None) if row is not None else None
 
-    def reopen(self, connection: str, operation: str) -> None:
-        """Forgets the outcome, so that a re-driven dead letter is told after all."""
-        self._table.delete(connection, operation)
+    def reopen(self, connection: str, operation: str) -> Outcome | None:
+        """Forgets that it was parked, so that it may be told after all; gives the outcome that stands.
+
+        None: it may be told. Any other outcome is final: what was told is not told again.
+        """
+        while (row := self._table.get(connection, operation)) is not None:
+            if row["outcome"] != "parked":
+                return row["outcome"] or None
+            with contextlib.suppress(ChangedMeanwhile):
+                self._table.delete(connection, operation, row.etag)
+        return None
 
     # -- an operation with its lane ------------------------------------------------------------------
 
@@ -182,11 +194,9 @@ class Operations:
         return True
 
     def _free(self, connection: str, key: str, owner: str) -> None:
-        try:
+        # Taken over since it was read: it is another worker's now.
+        with contextlib.suppress(ChangedMeanwhile):
             self.release(connection, key, owner)
-        except ChangedMeanwhile:
-            # Taken over since it was read: it is another worker's now.
-            return
 
     def _claimed(self, owner: str) -> dict[str, Value]:
         return {"owner": owner, "until": timestamp(self._clock.now() + LEASE), "outcome": "", "partner": ""}
@@ -221,6 +231,12 @@ class Operations:
             return Undelivered(0)
         age = (self._clock.now() - parse_timestamp(left[0]["since"])).total_seconds()
         return Undelivered(len(left), max(0.0, age), left[0]["reason"])
+
+
+def undelivered(store: "RegionStore", connection: str) -> tuple[int, float]:
+    """How many operations of the connection wait for their EHR, and the age of the oldest in seconds."""
+    found = store.operations.undelivered(connection)
+    return found.count, found.age
 
 
 def _key(waiting: Waiting) -> str:
