@@ -61,7 +61,7 @@ class Turn:
         self.connection = connection
 
     def failed(self, asked: float = 0.0) -> None:
-        """The EHR did not do its part in passing; ``asked``: for how many seconds it wants to be left alone."""
+        """The EHR did not do its part in passing; ``asked``: how many seconds it wants to be left alone."""
         self._breaker.failed(self.connection, asked)
 
     def answered(self) -> None:

@@ -247,9 +247,7 @@ class Deliver:
             return
         self._park(run, held, patience.reason or type(failure).__name__, status_of(failure))
 
-    def _again(
-        self, run: _Run, held: Held, patience: Patience, asked: float, failure: OutsideError
-    ) -> None:
+    def _again(self, run: _Run, held: Held, patience: Patience, asked: float, failure: OutsideError) -> None:
         """A copy with a delay first, then the claim back: a crash in between can only repeat."""
         grown = patience.pause(run.message.attempt) * self._entropy.between(0.8, 1.2)
         copy = run.message.again()

@@ -124,9 +124,7 @@ class WaitingProbes:
             return trial.failed(said(error), remedy_for(error, STORAGE))
         if not left.count:
             return trial.ok(Text("Nothing waits for the EHR."))
-        outcome: Outcome = (
-            "failed" if left.age > MUCH_TOO_LATE else "warning" if left.age > LATE else "ok"
-        )
+        outcome: Outcome = "failed" if left.age > MUCH_TOO_LATE else "warning" if left.age > LATE else "ok"
         found = Text(
             "Operations that wait for the EHR: %(number)s. The oldest has waited for %(age)s minutes.",
             number=left.count,

@@ -233,7 +233,7 @@ def _driven_again(house: House) -> None:
             if texts and operations.reopen(house.connection, name) is None:
                 house.region.queue("writeback").send(texts[0])
             # The real queue's deletion is one call, too.
-            house.trap.call(lambda: parked.clear())
+            house.trap.call(parked.clear)
             letters.remove(house.connection, name)
 
         _calm(house, press)

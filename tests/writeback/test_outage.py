@@ -264,9 +264,7 @@ def messages(house: House, number: int) -> list[str]:
     for place in range(number):
         house.region.visits.create(replace(row, key=f"{KEY}-{place}", etag=""))
     contexts = [replace(house.context, visit_key=f"{KEY}-{place}") for place in range(number)]
-    return [
-        replace(message, context=house.contexts.seal(context)).text(house.sealer) for context in contexts
-    ]
+    return [replace(message, context=house.contexts.seal(context)).text(house.sealer) for context in contexts]
 
 
 def test_a_hospital_that_hangs_should_not_hold_up_another() -> None:
