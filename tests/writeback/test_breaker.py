@@ -105,7 +105,7 @@ def test_an_ehr_that_asks_for_longer_should_be_left_alone_for_longer(clock: Fake
 def test_calls_that_hang_should_leave_room_for_other_connections(clock: FakeClock) -> None:
     breaker = Breaker(clock)
     hanging = [turn_of(breaker, "a") for _ in range(AT_ONCE)]
-    clock.advance(2)
+    clock.advance(4)
     assert breaker.enter("a") == Wait(FULL_SECONDS, "full")
     assert called(breaker, "b", "answered") == 0
     hanging.pop().leave()
