@@ -7,6 +7,7 @@ AntesalaError
 |   +-- Unreachable       no answer: refused, reset, DNS, TLS, time-out          (transient)
 |   +-- AddressRefused    the name points inside, or the scheme is not https      (permanent)
 |   +-- AnswerRefused     an answer came, but too large, not JSON, wrong shape    (permanent)
+|   |   +-- NoToken       an EHR gives us no token until people mend something: client, keys, endpoint
 |   +-- StatusRefused     an answer came with a status that is no success; ``status`` decides
 +-- SealError
     +-- SealExpired       it was ours, but its time is over
@@ -21,7 +22,10 @@ from shared.texts import Sentence
 from shared.web import Cookie
 
 _FIELD = re.compile(r"[a-z][a-z0-9_.]{0,63}")
-TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+# 423 and 424: a record that somebody else holds (reference ehr.md 3.2 and 4.3). Any 5xx comes on top.
+TRANSIENT_STATUSES = frozenset({408, 423, 424, 425, 429})
+# OAuth's words for the same (RFC 6749 4.1.2.1), whatever the status they come with.
+TRANSIENT_CODES = frozenset({"server_error", "temporarily_unavailable"})
 
 
 class AntesalaError(Exception):
@@ -80,6 +84,17 @@ class AnswerRefused(OutsideError):
     """An answer came, but it is too large or not of the expected shape."""
 
 
+class NoToken(AnswerRefused):
+    """Our own client gets no token: nothing is wrong with what was to be told, and people can mend it.
+
+    ``status``: the token endpoint's, or 0 where we did not get as far.
+    """
+
+    def __init__(self, why: str, status: int = 0) -> None:
+        self.status = status
+        super().__init__(why)
+
+
 class StatusRefused(OutsideError):
     """An answer came whose status is no success; ``code``: the service's own error code, if it gave one."""
 
@@ -91,8 +106,8 @@ class StatusRefused(OutsideError):
 
     @property
     def transient(self) -> bool:  # type: ignore[override]
-        """The one retry rule: no answer, 408, 425, 429 and 5xx later; everything else never."""
-        return self.status in TRANSIENT_STATUSES or self.status >= 500
+        """The one retry rule: no answer, a status of ``TRANSIENT_STATUSES`` and 5xx later; all else never."""
+        return self.status in TRANSIENT_STATUSES or self.status >= 500 or self.code in TRANSIENT_CODES
 
 
 class SealError(AntesalaError):

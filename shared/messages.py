@@ -52,7 +52,10 @@ class AttendanceMessage:
 
 @dataclass(frozen=True)
 class WritebackMessage:
-    """One operation on its way to the EHR. ``since``: when it was first handed on; RFC 3339."""
+    """One operation on its way to the EHR. ``since``: when it was first handed on; RFC 3339.
+
+    ``waits``: a row of ``Operations`` says so (``shared.store.operations``).
+    """
 
     context: str
     subject: str
@@ -61,6 +64,7 @@ class WritebackMessage:
     reconstructed: bool
     since: str
     attempt: int = 0
+    waits: bool = False
 
     @property
     def operation(self) -> Operation:
@@ -69,7 +73,11 @@ class WritebackMessage:
 
     def again(self) -> "WritebackMessage":
         """The same after one more failed attempt."""
-        return replace(self, attempt=self.attempt + 1)
+        return replace(self, attempt=self.attempt + 1, waits=True)
+
+    def deferred(self) -> "WritebackMessage":
+        """The same after it had to wait without an attempt."""
+        return replace(self, waits=True)
 
     def text(self, sealer: Sealer) -> str:
         """For the queue."""

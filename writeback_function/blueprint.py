@@ -8,9 +8,10 @@ from shared import edge
 from shared.connection import Region
 from shared.ehr.registry import Adapters
 from shared.wiring import enabled_regions, services
-from writeback_function.deliver import Deliver, Poison
+from writeback_function.deliver import Deliver
 from writeback_function.fold import Fold, Handing
 from writeback_function.ingress import Ingress
+from writeback_function.poison import Poison
 from writeback_function.tend import Graphs, Tend
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
@@ -119,8 +120,8 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
     @bp.queue_trigger("message", queue_name=f"{queue}-poison", connection=account)
     def poison(message: func.QueueMessage) -> None:
         house = services()
-        parking = Poison(house.sealer, house.contexts, house.clock)
-        parking.park(house.stores.region(region), queue, message.get_body().decode(), str(message.id))
+        parking = Poison(house.sealer, house.contexts)
+        parking.park(house.stores.region(region), queue, message.get_body(), str(message.id))
 
 
 for _region in enabled_regions():

@@ -3,32 +3,63 @@
 Claim, judge by all that is known now, tell, settle. A failure in passing puts a copy back with a growing
 delay, for at least a day; a refusal for good parks the message, with a row that says why. Killing the process
 between any two lines leaves either the message or its copy in the queue.
+
+Trips to storage for one that is told at the first attempt: claim and lane in one, visit, connection, the mark
+that it has begun, outcome and lane in one.
 """
 
 import logging
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
 
 from shared.clock import Clock, Entropy, parse_timestamp
 from shared.context import ContextSeal, VisitContext
-from shared.ehr.port import Adapter, Telling
+from shared.ehr.port import Telling
 from shared.ehr.registry import Adapters
-from shared.errors import OutsideError, SealError, StatusRefused
-from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
+from shared.errors import OutsideError, StatusRefused
+from shared.messages import WritebackMessage
 from shared.sealing import Sealer
-from shared.store import Stores
+from shared.store import ChangedMeanwhile, Stores
+from shared.store.faults import StorageUnavailable
+from shared.store.operations import Claim, Held, Waiting
 from shared.store.region import RegionStore
 from shared.visit.attribution import PATIENT, clinician_user, patient_user
 from shared.visit.intervals import moment
+from shared.visit.ledger import Ledger
 from shared.visit.operations import Operation, Picture, began, superseded
-from writeback_function.breaker import Breaker
+from writeback_function.breaker import Breaker, Turn, Wait
 from writeback_function.case import Case, find_case, launches_of
 from writeback_function.fold import Handing
+from writeback_function.patience import NEVER, Patience, patience_for, status_of
 
 log = logging.getLogger("antesala.writeback")
 
 BUSY_SECONDS = 1.0
-_FIRST_DELAY = 10.0
-_LONGEST_DELAY = 900.0
+STORAGE_SECONDS = 30.0
+LONGEST_DELAY = 24 * 3_600.0
+"""Whatever an EHR asks for."""
+
+
+class _Run:
+    """One message on its way: what it is about, and how its end is written down."""
+
+    def __init__(self, store: RegionStore, message: WritebackMessage, context: VisitContext) -> None:
+        self.store = store
+        self.message = message
+        self.context = context
+        name = (context.connection, context.visit_key)
+        self.connection = context.connection
+        self.operation = message.operation.id(*name)
+        self.lane = message.operation.lane(*name)
+
+    def waiting(self, reason: str = "", attempts: int = 0) -> Waiting:
+        """The row that counts it while it waits."""
+        return Waiting(self.operation, self.message.since, reason, attempts)
+
+    def waited(self, held: Held) -> Waiting | None:
+        """The row that goes with the outcome; a run that left off half way may have written one as well."""
+        return self.waiting() if self.message.waits or held.resumed else None
 
 
 class Deliver:
@@ -54,6 +85,7 @@ class Deliver:
         self._clock = clock
         self._entropy = entropy
         self._handing = Handing(sealer, clock, debounce)
+        self._debounce = round(debounce * 1_000_000)
         self._seconds = hours * 3_600
         self._breaker = Breaker(clock)
 
@@ -61,61 +93,105 @@ class Deliver:
         """Takes one message. A failure nobody foresaw is raised, and the message comes again."""
         message = WritebackMessage.read(text, self._sealer)
         context = self._contexts.open(message.context)
-        case = find_case(self._stores, context)
-        if case is None:
-            self._park(self._stores.of(context.connection), message, context, "visit-gone")
-            return
-        pause = self._breaker.closed_for(context.connection)
-        if pause:
-            self._later(case.store, message, pause + self._entropy.between(0, 10))
-            return
-        self._claimed(case, message)
-
-    def _claimed(self, case: Case, message: WritebackMessage) -> None:
-        operation, owner = message.operation, self._entropy.token(9)
-        connection, name = case.visit.connection, operation.id(*case.name)
-        lane = operation.lane(*case.name)
-        claim = case.store.operations.claim(connection, name, owner)
-        if claim.state == "settled":
-            return
-        if claim.state == "busy" or case.store.operations.claim(connection, lane, owner).state != "mine":
-            if claim.state == "mine":
-                case.store.operations.release(connection, name, owner)
-            self._later(case.store, message, BUSY_SECONDS)
+        run = _Run(self._stores.of(context.connection), message, context)
+        turn = self._breaker.enter(run.connection)
+        if isinstance(turn, Wait):
+            self._deferred(run, turn)
             return
         try:
-            self._judged(case, message, owner)
+            self._claimed(run, turn)
+        except StorageUnavailable as failure:
+            # The host's tries are over in minutes, an outage is not.
+            if self._age(message) >= self._seconds:
+                raise
+            self._later(run.store, message, STORAGE_SECONDS + self._entropy.between(0, STORAGE_SECONDS))
+            log.warning("storage: %s", failure, extra=self._extra("retry", run, reason="storage"))
         finally:
-            case.store.operations.release(connection, lane, owner)
+            turn.leave()
 
-    def _judged(self, case: Case, message: WritebackMessage, owner: str) -> None:
-        # Read again inside the lane: what another worker learned meanwhile counts.
-        case = find_case(self._stores, case.context) or case
-        operation = message.operation
-        connection, name = case.visit.connection, operation.id(*case.name)
+    def _deferred(self, run: _Run, wait: Wait) -> None:
+        """No attempt: however long the EHR is left alone, the message has its tries still before it."""
+        if wait.why == "full":
+            self._later(run.store, run.message, wait.seconds + self._entropy.between(0, wait.seconds))
+            return
+        self._later(run.store, run.message.deferred(), wait.seconds + self._entropy.between(0, 10))
+        if not run.message.waits:
+            run.store.operations.waits(run.connection, run.waiting("deferred"))
+            log.info("deferred", extra=self._extra("deferred", run))
+
+    def _claimed(self, run: _Run, turn: Turn) -> None:
+        operations = run.store.operations
+        held = operations.take(run.connection, run.operation, run.lane, self._entropy.token(9))
+        if isinstance(held, Claim):
+            if held.state == "busy":
+                self._later(run.store, run.message, BUSY_SECONDS)
+            elif run.message.waits:
+                operations.waits_no_more(run.connection, run.waiting())
+            return
+        try:
+            self._judged(run, held, turn)
+        except Exception:
+            # Without its claim it comes again as what it is, and is poison in the end if it must be.
+            self._let_go(run, held)
+            raise
+
+    def _let_go(self, run: _Run, held: Held) -> None:
+        try:
+            run.store.operations.give_back(held)
+        except Exception as failure:  # noqa: BLE001 - must not hide why
+            log.warning("claim not given back: %s", failure, extra=self._extra("claim-kept", run))
+
+    def _judged(self, run: _Run, held: Held, turn: Turn) -> None:
+        # Read inside the lane: what another worker learned meanwhile counts.
+        case = find_case(self._stores, run.context)
+        if case is None:
+            self._park(run, held, "visit-gone")
+            return
         try:
             adapter = self._adapters.of(case.approved)
         except LookupError:
-            self._park(case.store, message, case.context, "adapter-missing", name=name)
+            self._park(run, held, "adapter-missing")
             return
-        case = self._begun(case, message)
+        operation = run.message.operation
+        case = self._begun(case, run.message)
         if operation not in case.ledger.begun:
             # Withdrawn: no outcome, for what is learned next may make it due again.
-            case.store.operations.release(connection, name, owner)
+            run.store.operations.give_back(held)
+            if (waited := run.waited(held)) is not None:
+                run.store.operations.waits_no_more(run.connection, waited)
         elif adapter.semantics == "state" and self._overtaken(case, operation):
-            case.store.operations.settle(connection, name, "dropped")
+            run.store.operations.finish(held, "dropped", run.waited(held))
         else:
             telling = self._telling(case, case.picture(self._sealer), operation)
-            self._tell(case, message, adapter, telling, owner)
+            self._tell(run, held, turn, lambda: adapter.tell(case.approved, telling))
 
     def _begun(self, case: Case, message: WritebackMessage) -> Case:
         """The case in which the operation may reach the EHR, unless newer facts have withdrawn it.
 
-        What its fold had no time to mark is marked here first.
+        What its fold had no time to mark is marked here first. Mostly there is no such thing, and the row is
+        as it was read: then one write does it.
         """
         operation = message.operation
+        if self._at_rest(case):
+            begun = case.ledger.begin(operation)
+            if begun is None or begun == case.ledger:
+                return case
+            if (saved := self._saved(case, begun)) is not None:
+                return saved
         case = self._handing.hand_on(case, message.context)
         return case.changed(lambda ledger: ledger.begin(operation) or ledger)
+
+    def _at_rest(self, case: Case) -> bool:
+        ledger, view = case.ledger, case.picture(self._sealer)
+        return ledger.standing(view, self._debounce) == ledger and not ledger.due(view, self._debounce)
+
+    def _saved(self, case: Case, ledger: Ledger) -> Case | None:
+        """The case with this ledger; None where somebody else has changed the row."""
+        try:
+            visit = case.store.visits.save(replace(case.visit, roster=ledger.document()))
+        except ChangedMeanwhile:
+            return None
+        return replace(case, visit=visit)
 
     def _overtaken(self, case: Case, operation: Operation) -> bool:
         """Whether the EHR knows a newer state of this subject already: telling this one would undo it.
@@ -145,58 +221,51 @@ class Deliver:
             context=case.context,
         )
 
-    def _tell(
-        self, case: Case, message: WritebackMessage, adapter: Adapter, telling: Telling, owner: str
-    ) -> None:
-        connection, store = case.visit.connection, case.store
+    def _tell(self, run: _Run, held: Held, turn: Turn, tell: Callable[[], None]) -> None:
+        """Calls the EHR and writes down what came of it. ``tell``: an adapter's, whatever it tells."""
         try:
-            adapter.tell(case.approved, telling)
+            tell()
         except OutsideError as failure:
-            if failure.transient and self._age(message) < self._seconds:
-                self._breaker.failed(connection)
-                self._again(case, message, telling.operation, owner, failure)
-                return
-            if not failure.transient:
-                self._breaker.answered(connection)
-            reason = "gave-up" if failure.transient else type(failure).__name__
-            status = failure.status if isinstance(failure, StatusRefused) else 0
-            self._park(store, message, case.context, reason, status, telling.operation)
+            self._failed(run, held, turn, failure)
             return
-        self._breaker.answered(connection)
-        store.operations.settle(connection, telling.operation, "told")
-        log.info("told", extra={"event": "told", "connection": connection, "age_seconds": self._age(message)})
+        turn.answered()
+        run.store.operations.finish(held, "told", run.waited(held))
+        if held.resumed:
+            # The run that died may have been parking it.
+            run.store.dead_letters.remove(run.connection, run.operation)
+        log.info("told", extra=self._extra("told", run))
 
-    def _again(
-        self, case: Case, message: WritebackMessage, name: str, owner: str, failure: OutsideError
-    ) -> None:
+    def _failed(self, run: _Run, held: Held, turn: Turn, failure: OutsideError) -> None:
+        patience = patience_for(failure)
+        asked = (failure.retry_after if isinstance(failure, StatusRefused) else None) or 0.0
+        if patience.outage:
+            turn.failed(asked)
+        else:
+            turn.answered()
+        if patience is not NEVER and self._age(run.message) < patience.seconds(self._seconds):
+            self._again(run, held, patience, max(asked, 0.0), failure)
+            return
+        self._park(run, held, patience.reason or type(failure).__name__, status_of(failure))
+
+    def _again(self, run: _Run, held: Held, patience: Patience, asked: float, failure: OutsideError) -> None:
         """A copy with a delay first, then the claim back: a crash in between can only repeat."""
-        asked = failure.retry_after if isinstance(failure, StatusRefused) else None
-        grown = min(_FIRST_DELAY * 2**message.attempt, _LONGEST_DELAY)
-        delay = max(grown * self._entropy.between(0.8, 1.2), asked or 0.0)
-        self._later(case.store, message.again(), min(delay, 24 * 3_600.0))
-        case.store.operations.release(case.visit.connection, name, owner)
-        extra = {"event": "retry", "connection": case.visit.connection, "age_seconds": self._age(message)}
-        log.warning("told later: %s", failure, extra=extra)
+        grown = patience.pause(run.message.attempt) * self._entropy.between(0.8, 1.2)
+        copy = run.message.again()
+        self._later(run.store, copy, min(max(grown, asked), LONGEST_DELAY))
+        run.store.operations.give_back(held, run.waiting(patience.name, copy.attempt))
+        log.warning("told later: %s", failure, extra=self._extra("retry", run, reason=patience.name))
 
-    def _park(
-        self,
-        store: RegionStore,
-        message: WritebackMessage,
-        context: VisitContext,
-        reason: str,
-        status: int = 0,
-        name: str = "",
-    ) -> None:
+    def _park(self, run: _Run, held: Held, reason: str, status: int = 0) -> None:
         """Nothing is dropped silently: a row that says why, the message itself, and only then the outcome."""
-        connection = context.connection
-        name = name or message.operation.id(connection, context.visit_key)
-        attempts = message.attempt + 1
-        store.dead_letters.add(
-            connection, name, queue="writeback", reason=reason, status=status, attempts=attempts
+        attempts = run.message.attempt + 1
+        run.store.dead_letters.add(
+            run.connection, run.operation, queue="writeback", reason=reason, status=status, attempts=attempts
         )
-        store.queue("writeback-parked").send(message.text(self._sealer))
-        store.operations.settle(connection, name, "parked")
-        extra = {"event": "parked", "connection": connection, "reason": reason, "status": status}
+        # Whoever drives it again begins anew: nothing counts it meanwhile.
+        parked = replace(run.message, waits=False)
+        run.store.queue("writeback-parked").send(parked.text(self._sealer))
+        run.store.operations.finish(held, "parked", run.waited(held))
+        extra = self._extra("parked", run, reason=reason, status=status)
         log.error("parked: %s %d", reason, status, extra=extra)
 
     def _later(self, store: RegionStore, message: WritebackMessage, delay: float) -> None:
@@ -205,30 +274,6 @@ class Deliver:
     def _age(self, message: WritebackMessage) -> float:
         return (self._clock.now() - parse_timestamp(message.since)).total_seconds()
 
-
-class Poison:
-    """What came back too often without a foreseen reason: parked as it is, with a row that says so."""
-
-    def __init__(self, sealer: Sealer, contexts: ContextSeal, clock: Clock) -> None:
-        self._sealer = sealer
-        self._contexts = contexts
-        self._clock = clock
-
-    def park(self, store: RegionStore, queue: str, text: str, message_id: str) -> None:
-        """Takes a message of ``<queue>-poison``."""
-        store.queue("writeback-parked").send(text)
-        connection = self._connection(queue, text) or "unknown"
-        store.dead_letters.add(connection, message_id, queue=queue, reason="poison")
-        extra = {"event": "parked", "connection": connection, "reason": "poison"}
-        log.error("parked from %s: poison", queue, extra=extra)
-
-    def _connection(self, queue: str, text: str) -> str:
-        try:
-            return self._contexts.open(self._sealed(queue, text)).connection
-        except (MessageRefused, SealError):
-            return ""
-
-    def _sealed(self, queue: str, text: str) -> str:
-        if queue == "attendance":
-            return AttendanceMessage.read(text).context
-        return str(opened(queue, text, self._sealer).get("c" if queue == "tend" else "context", ""))
+    def _extra(self, event: str, run: _Run, **more: Any) -> dict[str, Any]:
+        known = {"event": event, "connection": run.connection, "attempt": run.message.attempt}
+        return {**known, "age_seconds": self._age(run.message), **more}

@@ -22,6 +22,7 @@ PROBES = (
     Probe("virtual-appointment", "Browser link for patients"),
     Probe("webhook", "Our address for call events, called as Microsoft Graph calls it"),
     Probe("queue-age", "Messages that wait"),
+    Probe("undelivered", "What the EHR has still to be told"),
     Probe("dead-letters", "What the EHR could not be told"),
     Probe("clock-skew", "Clocks of the EHR, of Microsoft 365 and ours"),
 )

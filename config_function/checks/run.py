@@ -53,6 +53,7 @@ class Checks:
             "virtual-appointment": microsoft.browser_link,
             "webhook": ours.webhook,
             "queue-age": waiting.queues,
+            "undelivered": waiting.undelivered,
             "dead-letters": waiting.dead_letters,
             "clock-skew": clocks.skew,
         }

@@ -36,6 +36,10 @@ LINES = (
     Line("writeback", "Write-backs", 1_200, 3_600),
 )
 
+# In seconds, for the oldest operation that an EHR was not told yet.
+LATE = 15 * 60
+MUCH_TOO_LATE = 4 * 3_600
+
 # Why a message was parked (writeback_function.deliver), and what to do about it.
 REASONS: Mapping[str, tuple[Text, Text]] = {
     "gave-up": (
@@ -58,6 +62,10 @@ REASONS: Mapping[str, tuple[Text, Text]] = {
         Text("no write-back is set up for it"),
         Text("Choose in the settings how the EHR is told, and approve the connection."),
     ),
+    "no-token": (
+        Text("the EHR did not accept this app's own client for a whole day"),
+        Text("Compare client ID, JWKS URL, algorithm, secret and scopes with the registration sheet."),
+    ),
     "visit-gone": (
         Text("the visit is no longer known"),
         Text("Nothing can be told any more; see in the log why it waited for so long."),
@@ -67,6 +75,14 @@ REASONS: Mapping[str, tuple[Text, Text]] = {
         Text("Ask the operator of this app: the log has an error for each try."),
     ),
 }
+# Why one waits (writeback_function.patience); all the others wait for an EHR in trouble.
+MENDING = Text(
+    "The EHR does not accept this app's own client. Check the token for the write-back; compare client ID, "
+    "JWKS URL, algorithm, secret and scopes with the registration sheet. What waits is told by itself then."
+)
+TROUBLE = Text(
+    "Ask the EHR team whether its service is up and open to us. What waits is told by itself once it answers."
+)
 UNFORESEEN = (Text("it could not be told"), Text("Ask the operator of this app."))
 OPERATOR = Text("Ask the operator of this app: its queue functions are behind, or do not run.")
 STORAGE = Text("Ask the operator of this app: its storage does not do what it should.")
@@ -97,6 +113,25 @@ class WaitingProbes:
         found = Together(*(text for _, text in said_of))
         worst: Outcome = "failed" if "failed" in outcomes else "warning" if "warning" in outcomes else "ok"
         return trial.ends(worst, found, None if worst == "ok" else OPERATOR)
+
+    def undelivered(self, view: View, _: str) -> Verdict:
+        """How many operations of this connection wait for their EHR, and for how long the oldest has."""
+        trial = Trial("undelivered", Text("Counted what this connection's EHR was not told yet"))
+        connection = view.connection.id
+        try:
+            left = self._stores.of(connection).operations.undelivered(connection)
+        except AntesalaError as error:
+            return trial.failed(said(error), remedy_for(error, STORAGE))
+        if not left.count:
+            return trial.ok(Text("Nothing waits for the EHR."))
+        outcome: Outcome = "failed" if left.age > MUCH_TOO_LATE else "warning" if left.age > LATE else "ok"
+        found = Text(
+            "Operations that wait for the EHR: %(number)s. The oldest has waited for %(age)s minutes.",
+            number=left.count,
+            age=int(left.age // 60),
+        )
+        remedy = MENDING if left.reason == "people" else TROUBLE
+        return trial.ends(outcome, found, None if outcome == "ok" else remedy)
 
     def dead_letters(self, view: View, _: str) -> Verdict:
         """What of this connection was parked; the newest says why."""

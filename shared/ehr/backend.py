@@ -10,7 +10,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.connection import Approved
 from shared.ehr.scopes import backend_scope
-from shared.errors import AnswerRefused, Refusal
+from shared.errors import AnswerRefused, NoToken, OutsideError, Refusal, StatusRefused
 from shared.outbound import Answer, Outbound
 from shared.secrets import SecretMissing
 from shared.smart.discovery import Discovery, SmartConfiguration
@@ -29,12 +29,15 @@ class _Slot:
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = field(default="", repr=False)
     until: datetime = _PAST
+    asked: int = 0
+    failure: OutsideError | None = None
 
 
 class BackendTokens:
     """Keeps one token per connection, revision and scope until a minute before it expires.
 
-    Many callers at once fetch it once. Safe for many threads; bounded to ``size`` tokens.
+    Many callers at once ask once: who waited for another's answer shares it, a failure as well. Safe for many
+    threads; bounded to ``size`` tokens.
     """
 
     def __init__(self, discovery: Discovery, tokens: Tokens, clock: Clock, size: int = 256) -> None:
@@ -46,11 +49,25 @@ class BackendTokens:
         self._lock = threading.Lock()
 
     def get(self, approved: Approved) -> str:
-        """An access token; OutsideErrors. Its endpoint is the approved one, or AnswerRefused."""
+        """An access token; NoToken where people must mend something, or another OutsideError.
+
+        Its endpoint is the approved one, or NoToken.
+        """
         slot = self._slot(approved)
+        asked = slot.asked
         with slot.lock:
-            if not slot.token or self._clock.now() >= slot.until:
+            if slot.token and (slot.asked != asked or self._clock.now() < slot.until):
+                return slot.token
+            if slot.failure is not None and slot.asked != asked:
+                raise slot.failure.with_traceback(None)
+            try:
                 self._renew(slot, approved)
+            except OutsideError as failure:
+                slot.token, slot.failure = "", failure
+                raise
+            finally:
+                slot.asked += 1
+            slot.failure = None
             return slot.token
 
     def forget(self, approved: Approved, token: str) -> None:
@@ -71,7 +88,14 @@ class BackendTokens:
                 tenant=approved.connection.tenant,
             )
         except (SecretMissing, Refusal) as error:
-            raise AnswerRefused("the backend client's secret or signing keys are not stored") from error
+            raise NoToken("the backend client's secret or signing keys are not stored") from error
+        except AnswerRefused as error:
+            raise NoToken(str(error)) from error
+        except StatusRefused as error:
+            if error.transient:
+                raise
+            # Whatever it says is about our client, its key or its scopes, and not about what is to be told.
+            raise NoToken(f"no token: {error}", error.status) from error
         slot.token = answer.access_token
         slot.until = asked + timedelta(seconds=answer.expires_in) - _MARGIN
 

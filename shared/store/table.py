@@ -167,13 +167,17 @@ class Table:
         except ResourceNotFoundError:
             return []
 
-    def batch(self, writes: Sequence[Write]) -> None:
-        """All of the writes or none: one partition, at most 100. ChangedMeanwhile if one does not hold."""
+    def batch(self, writes: Sequence[Write]) -> list[str]:
+        """All of the writes or none: one partition, at most 100. ChangedMeanwhile if one does not hold.
+
+        Gives the new ETag of each; an empty text for a row that is gone.
+        """
         operations = [_operation(write) for write in writes]
         try:
-            self._written(lambda: self._client.submit_transaction(operations))
+            answers = self._written(lambda: self._client.submit_transaction(operations))
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
             raise ChangedMeanwhile(self._name) from None
+        return [str(answer.get("etag") or "") for answer in answers]
 
     def _written[T](self, write: Callable[[], T]) -> T:
         try:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from config_function.checks.waiting import REASONS
+from shared.clock import timestamp
 from shared.outbound import Answer
 from shared.store.faults import StorageRefused, StorageUnavailable
+from shared.store.operations import Waiting
 from shared.store.region import RegionStore
 from tests.config.checking import AMERICAS, drafted, empty_region, outcome, own_address, verdict
 from tests.config.house import ADMIN, Browser, House
@@ -159,6 +161,37 @@ def test_what_is_parked_is_counted_and_nobodys_is_a_warning(
     assert "operator" in found["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("age", "reason", "expected", "words"),
+    [
+        (0, "outage", "ok", ""),
+        (900, "outage", "ok", ""),
+        (901, "outage", "warning", "service is up"),
+        (901, "people", "warning", "does not accept this app's own client"),
+        (14_400, "outage", "warning", "service is up"),
+        (14_401, "outage", "failed", "service is up"),
+    ],
+)
+def test_what_waits_for_the_ehr_is_counted_and_the_oldest_says_how_bad_it_is(
+    house: House, clock: FakeClock, store: RegionStore, age: int, reason: str, expected: str, words: str
+) -> None:
+    connection = drafted(house, house.browser(ADMIN))
+    store.operations.waits(connection, Waiting("1", timestamp(clock.now()), reason))
+    store.operations.waits("a-another", Waiting("2", timestamp(clock.now()), reason))
+    clock.advance(age)
+    store.operations.waits(connection, Waiting("3", timestamp(clock.now()), "outage"))
+    found = verdict(house.browser(ADMIN), connection, "undelivered")
+    assert found["verdict"] == expected
+    says = f"Operations that wait for the EHR: 2. The oldest has waited for {age // 60} minutes."
+    assert found["found"] == says
+    assert (words in found["remedy"], bool(found["remedy"])) == (True, expected != "ok")
+
+
+def test_nothing_waits_for_an_ehr_that_was_told_everything(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    assert outcome(admin, connection, "undelivered") == ("ok", "Nothing waits for the EHR.")
+
+
 @pytest.mark.parametrize("reason", [*REASONS, "a-reason-of-tomorrow"])
 def test_dead_letters_are_counted_and_the_newest_says_why(
     house: House, admin: Browser, store: RegionStore, reason: str
@@ -190,13 +223,15 @@ def test_old_dead_letters_are_a_warning_and_others_are_not_ours(
 
 
 def test_the_reasons_are_those_that_messages_are_parked_for() -> None:
-    code = (Path(__file__).parents[2] / "writeback_function" / "deliver.py").read_text("utf-8")
-    written = set(re.findall(r'"(visit-gone|adapter-missing|gave-up|poison)"', code))
+    room = Path(__file__).parents[2] / "writeback_function"
+    code = "".join((room / f"{name}.py").read_text("utf-8") for name in ("deliver", "patience", "poison"))
+    known = {"visit-gone", "adapter-missing", "gave-up", "no-token", "poison"}
+    written = set(re.findall(rf'"({"|".join(known)})"', code))
     assert written <= set(REASONS)
-    assert written == {"visit-gone", "adapter-missing", "gave-up", "poison"}
+    assert written == known
 
 
-@pytest.mark.parametrize("probe", ["queue-age", "dead-letters"])
+@pytest.mark.parametrize("probe", ["queue-age", "undelivered", "dead-letters"])
 @pytest.mark.parametrize(
     ("error", "words"),
     [(StorageUnavailable("queue"), "Wait a minute"), (StorageRefused("queue"), "operator")],
@@ -212,6 +247,7 @@ def test_storage_that_fails_is_a_verdict(
 
     monkeypatch.setattr("shared.store.queues.Queue.oldest", fail)
     monkeypatch.setattr("shared.store.dead_letters.DeadLetters.of_connection", fail)
+    monkeypatch.setattr("shared.store.operations.Operations.undelivered", fail)
     found = verdict(admin, connection, probe)
     assert found["verdict"] == "failed"
     assert words in found["remedy"]

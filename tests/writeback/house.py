@@ -1,7 +1,7 @@
 """A visit and the three queue functions around it, on rows that may be real and queues that obey a clock."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -19,12 +19,13 @@ from shared.sealing import Pseudonyms, Sealer
 from shared.store import ChangedMeanwhile
 from shared.store.dead_letters import DeadLetters
 from shared.store.operations import Operations
-from shared.store.table import Row, Table
+from shared.store.table import Row, Table, Write
 from shared.store.visits import Person, Visit, Visits
 from tests.fakes import FakeClock, SeededEntropy
 from tests.graph.fakes import ELENA, NOAH, TENANT
-from writeback_function.deliver import Deliver, Poison
+from writeback_function.deliver import Deliver
 from writeback_function.fold import Fold, Handing
+from writeback_function.poison import Poison
 
 KEY = "visit-key-1"
 SUBSCRIPTION = "sub-1"
@@ -99,8 +100,27 @@ class MemoryTable:
             raise ChangedMeanwhile("memory")
         return self.kept.pop((pk, rk), None) is not None
 
-    def rows(self, pk: str, limit: int = 1_000, **_: Any) -> Iterator[Row]:
-        yield from [row for (first, _), row in self.kept.items() if first == pk][:limit]
+    def rows(
+        self, pk: str, rk_from: str = "", rk_below: str = "", limit: int = 1_000, **_: Any
+    ) -> Iterator[Row]:
+        found = sorted(rk for first, rk in self.kept if first == pk and rk >= rk_from)
+        yield from [self.kept[pk, rk] for rk in found if not rk_below or rk < rk_below][:limit]
+
+    def batch(self, writes: Sequence[Write]) -> list[str]:
+        if not all(self._holds(write) for write in writes):
+            raise ChangedMeanwhile("memory")
+        for write in writes:
+            if write.kind == "delete":
+                del self.kept[write.pk, write.rk]
+            else:
+                self.upsert(write.pk, write.rk, write.values)
+        return ["" if write.kind == "delete" else self.kept[write.pk, write.rk].etag for write in writes]
+
+    def _holds(self, write: Write) -> bool:
+        known = self.kept.get((write.pk, write.rk))
+        if write.kind in ("insert", "upsert"):
+            return write.kind == "upsert" or known is None
+        return known is not None and write.etag in ("", known.etag)
 
 
 class Trapped:
@@ -233,7 +253,7 @@ class House:
         self.folding = Fold(*tools, self.pseudonyms, self.notifications, self.handing, self.clock)
         told = cast("Any", SimpleNamespace(of=lambda _: Trapped(self.adapter, self.trap)))
         self.delivering = Deliver(*tools, told, self.clock, self.entropy, debounce=15, hours=HOURS)
-        self.parking = Poison(self.sealer, self.contexts, self.clock)
+        self.parking = Poison(self.sealer, self.contexts)
 
     # -- the visit -----------------------------------------------------------------------------------
 

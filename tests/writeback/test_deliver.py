@@ -1,8 +1,6 @@
-import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import pytest
 
@@ -10,9 +8,7 @@ from shared.errors import OutsideError, StatusRefused, Unreachable
 from shared.messages import MessageRefused, WritebackMessage
 from shared.visit.ledger import Ledger
 from shared.visit.roster import Sighting
-from tests.fakes import FakeClock
-from tests.writeback.conftest import memory_house
-from tests.writeback.house import HOURS, KEY, House, Trap, guest, home
+from tests.writeback.house import HOURS, KEY, House, guest, home
 from writeback_function.deliver import BUSY_SECONDS
 
 pytestmark = pytest.mark.azurite
@@ -282,84 +278,6 @@ def test_events_out_of_order_should_all_be_told(house: House) -> None:
     ]
 
 
-# -- crashes ---------------------------------------------------------------------------------------
-
-type Play = Callable[[House], None]
-
-
-def _whole(house: House) -> None:
-    house.visit()
-    queue = house.clocked["attendance"]
-    for seconds, delta in [
-        (0, guest("p", lobby=True)),
-        (30, guest("p")),
-        (40, home("d")),
-        (100, guest("p", out=True)),
-        (105, guest("p")),
-        (300, guest("p", out=True)),
-        (301, home("d", out=True)),
-    ]:
-        queue.send(house.text(house.item(house.event(seconds, delta))))
-        house.run_for(2)
-    house.run_for(4_000)
-
-
-def _final(house: House, role: str) -> str:
-    mine = [one for one in house.adapter.held if one.role == role]
-    return max(mine, key=lambda one: one.at).status if house.adapter.semantics == "event" else mine[-1].status
-
-
-@pytest.mark.parametrize(
-    ("semantics", "when", "failing"),
-    [
-        ("state", "before", False),
-        ("state", "after", True),
-        ("event", "before", True),
-        ("event", "after", False),
-    ],
-)
-def test_a_crash_at_any_call_should_end_with_the_ehr_told(
-    connection_id: str, semantics: Literal["state", "event"], when: Literal["before", "after"], failing: bool
-) -> None:
-    def played(trap: Trap) -> House:
-        house = memory_house(connection_id, FakeClock(), Trap())
-        house.adapter.semantics = semantics
-        if failing:
-            house.adapter.failures = [DOWN, StatusRefused(503, retry_after=120)]
-        house.visit = lambda *_, **__: None  # type: ignore[method-assign]
-        House.visit(house)
-        house.trap.at, house.trap.when, house.trap.count = trap.at, trap.when, 0
-        _whole(house)
-        return house
-
-    calls = played(Trap()).trap.count
-    assert calls > 60
-    for number in range(1, calls + 1):
-        house = played(Trap(number, when))
-        assert house.trap.sprung, number
-        assert (house.poisoned, house.parked(), house.waiting(), house.waiting("attendance")) == (
-            [],
-            0,
-            [],
-            [],
-        ), number
-        assert _final(house, "patient") == "disconnected", number
-        assert _final(house, "provider") == "disconnected", number
-        _nothing_twice(house, number)
-
-
-def _nothing_twice(house: House, number: int) -> None:
-    """The same operation told again is harmless; two operations for one transition would not be."""
-    seen = {(one.role, one.status, one.at): one.operation for one in house.adapter.held}
-    assert len(set(seen.values())) == len(seen), number
-    if house.adapter.semantics == "event":
-        for role in ("patient", "provider"):
-            mine = {one.operation: one for one in house.adapter.held if one.role == role}
-            states = [one.status for one in sorted(mine.values(), key=lambda one: one.at)]
-            assert all(one != other for one, other in itertools.pairwise(states)), number
-    assert set(outcomes(house)) <= {"told", "dropped"}, number
-
-
 # -- messages that cannot be taken -----------------------------------------------------------------
 
 
@@ -373,7 +291,7 @@ def test_poison_should_be_parked_with_a_row_that_says_so(house: House) -> None:
     house.visit()
     house.sees(5, guest("p"))
     (message,) = house.waiting()
-    house.parking.park(house.region, "writeback", message.text, "message-1")
+    house.parking.park(house.region, "writeback", message.text.encode(), "message-1")
     assert house.dead() == [("poison", 0, "writeback")]
     assert house.waiting("writeback-parked")[0].text == message.text
 
@@ -381,7 +299,7 @@ def test_poison_should_be_parked_with_a_row_that_says_so(house: House) -> None:
 def test_poison_of_the_other_queues_should_name_its_connection(house: House) -> None:
     house.visit()
     text = house.text(house.item(house.event(5, guest("p"))))
-    house.parking.park(house.region, "attendance", text, "message-2")
+    house.parking.park(house.region, "attendance", text.encode(), "message-2")
     assert house.dead() == [("poison", 0, "attendance")]
 
 
