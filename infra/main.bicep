@@ -21,7 +21,7 @@ param stamps array = [
   }
 ]
 
-@description('Application (client) ID of the Entra app registration (infra/entra/register-app.sh prints it).')
+@description('Application (client) ID of the Entra app registration (infra/entra/register_app.py prints it).')
 @minLength(36)
 @maxLength(36)
 param clientId string
