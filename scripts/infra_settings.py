@@ -80,6 +80,9 @@ def concurrency_fits(templates: Sequence[Template], host: str) -> Iterator[Fault
         yield Fault("host.json", 1, f"maxConcurrentRequests is below the {most} that httpConcurrency may be")
     if http["routePrefix"]:
         yield Fault("host.json", 1, "routePrefix must be empty: launch URLs are registered without one")
+    sampling = json.loads(host)["logging"]["applicationInsights"]["samplingSettings"]
+    if "Trace" not in sampling["excludedTypes"].split(";"):
+        yield Fault("host.json", 1, "log lines must not be sampled: the alerts read them")
 
 
 def parameters_fit(main: Template, text: str) -> Iterator[Fault]:

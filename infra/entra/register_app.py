@@ -72,7 +72,7 @@ class Registrar:
         if service:
             self._consent(service, options)
             self._administrators(service, app, options)
-        return app["appId"]
+        return str(app["appId"])
 
     def _app(self, options: argparse.Namespace) -> Json | None:
         found = self._list("/applications?$filter=" + quote(f"displayName eq '{options.name}'"))

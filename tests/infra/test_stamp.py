@@ -74,6 +74,7 @@ UNFIT = [
         '"maxConcurrentRequests": 32',
         "maxConcurrentRequests is below",
     ),
+    ("host.json", "Exception;Trace", "Exception", "log lines must not be sampled"),
     ("host.json", '"routePrefix": ""', '"routePrefix": "api"', "routePrefix must be empty"),
     ("infra/main.bicep", "@maxValue(64)", "@maxValue(65)", "maxConcurrentRequests is below the 65"),
     ("infra/modules/stamp.bicep", "string(httpConcurrency)", "'32'", "must be string(httpConcurrency)"),
