@@ -30,7 +30,7 @@ def verdict(code: int, stdout: str, stderr: str) -> tuple[int, str]:
             return 0, "audit: not done, the database could not be reached"
         return code or 1, f"audit: pip-audit failed\n{stderr.strip()}"
     known = [
-        f"audit: {one['name']} {one['version']}: {flaw['id']}, fixed in {' '.join(flaw['fix_versions']) or '-'}"
+        f"audit: {one['name']} {one['version']}: {flaw['id']}, fixed in {' '.join(flaw['fix_versions'])}"
         for one in packages
         for flaw in one.get("vulns", [])
     ]

@@ -1,4 +1,4 @@
-"""``docs/deploy.md`` names what there is: files, parameters, options, secrets, outputs, permissions, sections."""
+"""``docs/deploy.md`` names what there is: files, parameters, options, secrets, permissions, sections."""
 
 import json
 import re
