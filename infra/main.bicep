@@ -85,9 +85,9 @@ param logTableAccess bool = false
 var abbreviations = loadJsonContent('abbreviations.json')
 var tags = { 'azd-env-name': environmentName }
 
-resource groups 'Microsoft.Resources/resourceGroups@2024-03-01' = [for stamp in stamps: {
-  name: '${abbreviations.resourceGroup}antesala-${environmentName}-${stamp.region}'
-  location: stamp.?location ?? location
+resource groups 'Microsoft.Resources/resourceGroups@2024-03-01' = [for item in stamps: {
+  name: '${abbreviations.resourceGroup}antesala-${environmentName}-${item.region}'
+  location: item.?location ?? location
   tags: tags
 }]
 
