@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help setup sandbox visit test check format translations conformance keys func clean-sandbox pins
+.PHONY: help setup sandbox visit test check format translations conformance keys func clean-sandbox pins audit sbom
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ visit: setup-run ## play one visit for each hospital without a browser
 test: setup ## run every test
 	@$(PYTHON) -m pytest $(ARGS)
 
-check: setup-check ## lint, format and types
+check: setup-check ## lint, format, types and the templates
 	@$(PYTHON) scripts/check.py
 
 format: setup-check ## put the code into its form
@@ -50,6 +50,12 @@ func: setup-run ## the same app under Azure Functions Core Tools, where they are
 clean-sandbox: ## forget everything the sandbox has stored
 	@rm -rf .sandbox
 	@echo "The sandbox has forgotten everything."
+
+audit: setup-check ## ask for known vulnerabilities of what is deployed, where pip-audit and its database are
+	@$(PYTHON) scripts/audit.py
+
+sbom: setup-check ## write sbom.cdx.json, the bill of materials of what is deployed
+	@$(PYTHON) scripts/sbom.py
 
 pins: setup-check ## pin the requirements anew, with hashes
 	@$(PYTHON) scripts/pins.py

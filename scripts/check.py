@@ -1,4 +1,4 @@
-"""Run ruff (rules and form) and mypy over the repository; exit 1 if any of them finds something."""
+"""Run ruff (rules and form), mypy and the check of the templates; exit 1 if any of them finds something."""
 
 import subprocess
 import sys
@@ -18,13 +18,14 @@ TYPED = (
 
 
 def main() -> int:
-    """Run all three even if one fails, so that one look shows everything."""
+    """Run all of them even if one fails, so that one look shows everything."""
     tools = Path(sys.executable).parent
     typed = [name for name in TYPED if (ROOT / name).is_file() or any((ROOT / name).rglob("*.py"))]
     commands = (
         [str(tools / "ruff"), "check", "."],
         [str(tools / "ruff"), "format", "--check", "."],
         [str(tools / "mypy"), *typed],
+        [sys.executable, "-m", "scripts.infra"],
     )
     return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands)
 

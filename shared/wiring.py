@@ -4,6 +4,7 @@ Doors take a ``Services`` and use what they need of it. Tests build one from set
 replace single members with ``dataclasses.replace``.
 """
 
+import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from shared.graph.service import Graph
 from shared.graph.subscriptions import Subscriptions
 from shared.keys import GraphCertificates, SigningKeys, symmetric_keys
 from shared.launch import SmartFlow
+from shared.log_fields import show_fields
 from shared.meeting import Rooms
 from shared.oidc import KeySets
 from shared.outbound import Outbound
@@ -141,7 +143,10 @@ def services() -> Services:
     """The process's services, built at the first call; SettingsError with every fault if it may not start."""
     with _lock:
         if not _built:
-            _built.append(build(Settings.from_environ(os.environ)))
+            settings = Settings.from_environ(os.environ)
+            if not settings.sandbox:
+                show_fields(logging.getLogger())
+            _built.append(build(settings))
         return _built[0]
 
 

@@ -133,6 +133,5 @@ resource siteLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
+@description('Name of the function app.')
 output name string = site.name
-output id string = site.id
-output hostName string = site.properties.defaultHostName

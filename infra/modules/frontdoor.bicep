@@ -9,6 +9,9 @@ param tags object
 @description('Host name of the function app.')
 param originHostName string
 
+@description('Workspace that takes the logs.')
+param workspaceId string
+
 resource profile 'Microsoft.Cdn/profiles@2024-02-01' = {
   name: name
   location: 'global'
@@ -89,5 +92,19 @@ resource security 'Microsoft.Cdn/profiles/securityPolicies@2024-02-01' = {
   }
 }
 
+// No access log and no firewall log: both keep whole addresses, and those of a launch carry its one-time values.
+resource probes 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'probes'
+  scope: profile
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'FrontDoorHealthProbeLog', enabled: true }]
+    metrics: [{ category: 'AllMetrics', enabled: true }]
+  }
+}
+
+@description('The profile\'s own ID, which the app demands in X-Azure-FDID.')
 output id string = profile.properties.frontDoorId
+
+@description('Host name that users see.')
 output hostName string = profile::endpoint.properties.hostName

@@ -18,7 +18,7 @@ param retentionDays int
 @description('Object ID of the identity that sends telemetry.')
 param identityPrincipalId string
 
-var metricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb' // Monitoring Metrics Publisher
+var metricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   name: workspaceName
@@ -55,6 +55,11 @@ resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+@description('The workspace, for diagnostic settings.')
 output workspaceId string = workspace.id
+
+@description('The component, for queries, alerts and the workbook.')
 output insightsId string = insights.id
+
+@description('Where telemetry goes. It names the component and is no credential: only an Entra token with the role may send.')
 output connectionString string = insights.properties.ConnectionString

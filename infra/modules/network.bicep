@@ -1,7 +1,13 @@
-// A virtual network for the app, and private endpoints for its storage and vaults.
+// A virtual network for the app with one outgoing address, and private endpoints for its storage and vaults.
 
 @description('Name of the virtual network.')
 param name string
+
+@description('Name of the gateway for outgoing calls.')
+param gatewayName string
+
+@description('Name of its public address.')
+param addressName string
 
 @description('Prefix of the private endpoints\' names.')
 param endpointPrefix string
@@ -15,6 +21,26 @@ param tags object
 @description('What gets a private endpoint: objects with name, id, group and zone.')
 param targets array
 
+// New networks have no way out by themselves. With a gateway, calls come from one address that an EHR's firewall can admit.
+resource address 'Microsoft.Network/publicIPAddresses@2024-01-01' = {
+  name: addressName
+  location: location
+  tags: tags
+  sku: { name: 'Standard' }
+  properties: { publicIPAllocationMethod: 'Static' }
+}
+
+resource gateway 'Microsoft.Network/natGateways@2024-01-01' = {
+  name: gatewayName
+  location: location
+  tags: tags
+  sku: { name: 'Standard' }
+  properties: {
+    idleTimeoutInMinutes: 4
+    publicIpAddresses: [{ id: address.id }]
+  }
+}
+
 resource network 'Microsoft.Network/virtualNetworks@2024-01-01' = {
   name: name
   location: location
@@ -26,6 +52,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-01-01' = {
         name: 'app'
         properties: {
           addressPrefix: '10.40.0.0/26'
+          natGateway: { id: gateway.id }
           delegations: [
             {
               name: 'flex'
@@ -46,7 +73,7 @@ var zones = [
   'privatelink.blob.${environment().suffixes.storage}'
   'privatelink.queue.${environment().suffixes.storage}'
   'privatelink.table.${environment().suffixes.storage}'
-  'privatelink.vaultcore.azure.net'
+  'privatelink${replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.')}'
 ]
 
 resource dns 'Microsoft.Network/privateDnsZones@2020-06-01' = [for zone in zones: {
@@ -96,4 +123,8 @@ resource records 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-0
   }
 }]
 
+@description('Subnet that the app calls out from.')
 output appSubnetId string = '${network.id}/subnets/app'
+
+@description('Address that its calls come from.')
+output outgoingAddress string = address.properties.ipAddress

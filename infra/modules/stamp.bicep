@@ -22,6 +22,9 @@ param tenants string
 @description('Object ID of who deploys, or empty.')
 param principalId string
 
+@description('What the principal is: User, Group or ServicePrincipal.')
+param principalType string
+
 @description('Where alerts are mailed, or empty.')
 param alertEmail string
 
@@ -40,7 +43,7 @@ param maximumInstanceCount int
 @description('HTTP requests that one instance handles at once.')
 param httpConcurrency int
 
-@description('Instances kept warm.')
+@description('Instances kept warm in each group.')
 param alwaysReady int
 
 @description('Login endpoint.')
@@ -49,8 +52,14 @@ param loginUrl string
 @description('Microsoft Graph root.')
 param graphUrl string
 
+@description('Further settings by name.')
+param extraSettings object
+
 @description('Days that logs are kept.')
 param logRetentionDays int
+
+@description('Logs every access to the tables, row keys included.')
+param logTableAccess bool
 
 @description('Tags of every resource.')
 param tags object
@@ -66,14 +75,19 @@ var roles = {
   secretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
   secretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
 }
+// The poison queues are made here, so that the app never has to make one at the moment when something is wrong.
 var queueNames = ['attendance', 'writeback', 'writeback-parked', 'tend', 'attendance-poison', 'writeback-poison', 'tend-poison']
 var tableNames = ['Connections', 'EhrUsers', 'Visits', 'Operations', 'DeadLetters', 'Launches', 'Audit']
+// Launches must not wait for a cold start, and live attendance must reach the EHR while it is still live.
 var warm = [
   { name: 'http', instanceCount: alwaysReady }
   { name: 'function:fold_${region}', instanceCount: alwaysReady }
   { name: 'function:deliver_${region}', instanceCount: alwaysReady }
 ]
-var deployer = empty(principalId) ? [] : [{ principalId: principalId, principalType: 'User', role: roles.secretsOfficer }]
+var deployer = empty(principalId) ? [] : [{ principalId: principalId, principalType: principalType, role: roles.secretsOfficer }]
+var appHostNames = { AzureCloud: 'azurewebsites.net', AzureUSGovernment: 'azurewebsites.us', AzureChinaCloud: 'chinacloudsites.cn' }
+var functionAppName = '${abbreviations.functionApp}${suffix}-${take(token, 6)}'
+var appHostName = '${functionAppName}.${appHostNames[environment().name]}'
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: '${abbreviations.identity}${suffix}'
@@ -93,6 +107,7 @@ module monitoring 'monitoring.bicep' = {
   }
 }
 
+// The Functions host keeps locks, keys and the package here; nothing of a visit. It uses blobs, and a table for its own events.
 module hostStorage 'storage.bicep' = {
   name: 'host-storage'
   params: {
@@ -101,9 +116,10 @@ module hostStorage 'storage.bicep' = {
     tags: tags
     containers: ['package']
     identityPrincipalId: identity.properties.principalId
-    roles: [roles.blobDataOwner, roles.queueDataContributor, roles.tableDataContributor]
+    roles: [roles.blobDataOwner, roles.tableDataContributor]
     closePublicAccess: isolateNetwork
     workspaceId: monitoring.outputs.workspaceId
+    logTableAccess: true
   }
 }
 
@@ -119,9 +135,11 @@ module dataStorage 'storage.bicep' = {
     roles: [roles.queueDataContributor, roles.tableDataContributor]
     closePublicAccess: isolateNetwork
     workspaceId: monitoring.outputs.workspaceId
+    logTableAccess: logTableAccess
   }
 }
 
+// The app's own keys, which it may read and never change.
 module keyVault 'vault.bicep' = {
   name: 'key-vault'
   params: {
@@ -134,6 +152,7 @@ module keyVault 'vault.bicep' = {
   }
 }
 
+// Client secrets of EHRs, which the portal writes. Apart, so that the right to write one kind is no right to the other.
 module secretVault 'vault.bicep' = {
   name: 'secret-vault'
   params: {
@@ -150,12 +169,13 @@ module network 'network.bicep' = if (isolateNetwork) {
   name: 'network'
   params: {
     name: '${abbreviations.network}${suffix}'
+    gatewayName: '${abbreviations.gateway}${suffix}'
+    addressName: '${abbreviations.address}${suffix}'
     endpointPrefix: abbreviations.privateEndpoint
     location: location
     tags: tags
     targets: [
       { name: 'host-blob', id: hostStorage.outputs.id, group: 'blob', zone: 0 }
-      { name: 'host-queue', id: hostStorage.outputs.id, group: 'queue', zone: 1 }
       { name: 'host-table', id: hostStorage.outputs.id, group: 'table', zone: 2 }
       { name: 'data-queue', id: dataStorage.outputs.id, group: 'queue', zone: 1 }
       { name: 'data-table', id: dataStorage.outputs.id, group: 'table', zone: 2 }
@@ -165,15 +185,13 @@ module network 'network.bicep' = if (isolateNetwork) {
   }
 }
 
-var functionAppName = '${abbreviations.functionApp}${suffix}-${take(token, 6)}'
-var appHostName = '${functionAppName}.azurewebsites.net'
-
 module frontDoor 'frontdoor.bicep' = if (useFrontDoor) {
   name: 'front-door'
   params: {
     name: '${abbreviations.frontDoor}${suffix}'
     tags: tags
     originHostName: appHostName
+    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -184,6 +202,27 @@ var regionSettings = {
   '${setting}__tableServiceUri': dataStorage.outputs.tableEndpoint
   '${setting}__credential': 'managedidentity'
   '${setting}__clientId': identity.properties.clientId
+}
+var fixedSettings = {
+  AzureWebJobsStorage__accountName: hostStorage.outputs.name
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identity.properties.clientId
+  AzureWebJobsDisableHomepage: 'true'
+  APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '4194304'
+  PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency)
+  AZURE_CLIENT_ID: identity.properties.clientId
+  ANTESALA_ENVIRONMENT: 'production'
+  ANTESALA_PUBLIC_URL: address
+  ANTESALA_SERVER_URL: address
+  ANTESALA_REGIONS: region
+  ANTESALA_TENANTS: tenants
+  ANTESALA_CLIENT_ID: clientId
+  ANTESALA_LOGIN_URL: loginUrl
+  ANTESALA_GRAPH_URL: graphUrl
+  ANTESALA_KEY_VAULT_URL: keyVault.outputs.uri
+  ANTESALA_CLIENT_SECRETS_VAULT_URL: secretVault.outputs.uri
 }
 
 module app 'app.bicep' = {
@@ -202,27 +241,7 @@ module app 'app.bicep' = {
     subnetId: isolateNetwork ? network!.outputs.appSubnetId : ''
     frontDoorId: useFrontDoor ? frontDoor!.outputs.id : ''
     workspaceId: monitoring.outputs.workspaceId
-    settings: union(regionSettings, {
-      AzureWebJobsStorage__accountName: hostStorage.outputs.name
-      AzureWebJobsStorage__credential: 'managedidentity'
-      AzureWebJobsStorage__clientId: identity.properties.clientId
-      AzureWebJobsDisableHomepage: 'true'
-      APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
-      APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
-      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '4194304'
-      PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency)
-      AZURE_CLIENT_ID: identity.properties.clientId
-      ANTESALA_ENVIRONMENT: 'production'
-      ANTESALA_PUBLIC_URL: address
-      ANTESALA_SERVER_URL: address
-      ANTESALA_REGIONS: region
-      ANTESALA_TENANTS: tenants
-      ANTESALA_CLIENT_ID: clientId
-      ANTESALA_LOGIN_URL: loginUrl
-      ANTESALA_GRAPH_URL: graphUrl
-      ANTESALA_KEY_VAULT_URL: keyVault.outputs.uri
-      ANTESALA_CLIENT_SECRETS_VAULT_URL: secretVault.outputs.uri
-    })
+    settings: union(extraSettings, regionSettings, fixedSettings)
   }
 }
 
@@ -235,10 +254,43 @@ module alerts 'alerts.bicep' = {
     tags: tags
     email: alertEmail
     insightsId: monitoring.outputs.insightsId
+    region: region
+    healthUrl: '${address}/healthz'
   }
 }
 
+module expiry 'expiry.bicep' = {
+  name: 'expiry'
+  params: {
+    topicName: '${abbreviations.eventTopic}${suffix}'
+    location: location
+    tags: tags
+    vaultId: keyVault.outputs.id
+    actionGroupId: alerts.outputs.actionGroupId
+  }
+}
+
+module workbook 'workbook.bicep' = {
+  name: 'workbook'
+  params: {
+    location: location
+    tags: tags
+    title: 'Antesala ${environmentName} ${region}'
+    insightsId: monitoring.outputs.insightsId
+  }
+}
+
+@description('Where users reach the stamp.')
 output publicUrl string = address
+
+@description('Name of the function app, for publishing.')
 output functionAppName string = app.outputs.name
+
+@description('Object ID of the stamp\'s identity, for the federated credential of the Entra app.')
 output identityPrincipalId string = identity.properties.principalId
+
+@description('Name of the vault that takes the app\'s keys.')
 output keyVaultName string = keyVault.outputs.name
+
+@description('The one address that calls to the EHR come from where the network is isolated, else empty.')
+output outgoingAddress string = isolateNetwork ? network!.outputs.outgoingAddress : ''

@@ -34,6 +34,9 @@ param closePublicAccess bool
 @description('Workspace that takes the access logs.')
 param workspaceId string
 
+@description('Logs every access to the tables. Such a log names rows.')
+param logTableAccess bool
+
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   name: name
   location: location
@@ -87,6 +90,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
+// The account is the narrowest scope that fits: the identity uses every queue and table in it, and nothing else lies there.
 resource grants 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in roles: {
   name: guid(account.id, identityPrincipalId, role)
   scope: account
@@ -96,6 +100,16 @@ resource grants 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
   }
 }]
+
+resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'audit'
+  scope: account::blobs
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ categoryGroup: 'audit', enabled: true }]
+    metrics: [{ category: 'Transaction', enabled: true }]
+  }
+}
 
 resource queueLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'audit'
@@ -112,13 +126,22 @@ resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
   scope: account::tableService
   properties: {
     workspaceId: workspaceId
-    logs: [{ categoryGroup: 'audit', enabled: true }]
+    logs: [{ categoryGroup: 'audit', enabled: logTableAccess }]
     metrics: [{ category: 'Transaction', enabled: true }]
   }
 }
 
+@description('The account, for private endpoints.')
 output id string = account.id
+
+@description('Name of the account.')
 output name string = account.name
+
+@description('Address of its blobs, with a slash at the end.')
 output blobEndpoint string = account.properties.primaryEndpoints.blob
+
+@description('Address of its queues.')
 output queueEndpoint string = account.properties.primaryEndpoints.queue
+
+@description('Address of its tables.')
 output tableEndpoint string = account.properties.primaryEndpoints.table

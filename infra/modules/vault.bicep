@@ -56,6 +56,11 @@ resource auditLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
+@description('The vault, for private endpoints and events.')
 output id string = vault.id
+
+@description('Name of the vault.')
 output name string = vault.name
+
+@description('Address of the vault.')
 output uri string = vault.properties.vaultUri
