@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from shared.clock import Clock
 from shared.store.faults import StorageUnavailable
 
-MOST_SLOW = 6
+MOST_SLOW = 8
 SLOW = timedelta(seconds=0.5)
 
 
