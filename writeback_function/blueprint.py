@@ -10,15 +10,13 @@ from shared.ehr.registry import Adapters
 from shared.wiring import enabled_regions, services
 from writeback_function.deliver import Deliver
 from writeback_function.fold import Fold, Handing
-from writeback_function.ingress import Ingress
+from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
 from writeback_function.poison import Poison
 from writeback_function.tend import Graphs, Tend
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
 QUEUES = ("attendance", "writeback", "tend")
-# Graph batches items of several subscriptions into one POST.
-NOTIFICATION_BYTES = 1024 * 1024
 
 
 @functools.cache
@@ -89,7 +87,7 @@ def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("attendance/lifecycle", methods=["POST"])
 def attendance_lifecycle(req: func.HttpRequest) -> func.HttpResponse:
     """What becomes of subscriptions, from Microsoft Graph."""
-    return edge.api(req, _ingress().lifecycle, services=services())
+    return edge.api(req, _ingress().lifecycle, services=services(), body_limit=NOTIFICATION_BYTES)
 
 
 def _register(region: Region) -> None:

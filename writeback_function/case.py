@@ -1,14 +1,16 @@
 """One visit as fold, deliver and tend see it: its row, its connection, and what is known of its call."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from shared.clock import parse_timestamp
 from shared.connection import Approved
 from shared.context import VisitContext
 from shared.errors import SealError
 from shared.sealing import Sealer
-from shared.store import Stores
+from shared.store import ChangedMeanwhile, Stores
 from shared.store.region import RegionStore
 from shared.store.visits import Visit
 from shared.visit.attribution import Launch
@@ -30,7 +32,7 @@ class Case:
         """Connection and visit key."""
         return self.visit.connection, self.visit.key
 
-    @property
+    @cached_property
     def ledger(self) -> Ledger:
         """What notifications and tending built up."""
         return Ledger.from_document(self.visit.roster)
@@ -43,13 +45,21 @@ class Case:
         return picture(roster, launches, group=self.visit.group, connected=policy.connected)
 
     def changed(self, fn: Callable[[Ledger], Ledger]) -> "Case":
-        """The case after a change of the ledger under the row's ETag; written only if it differs."""
+        """The case after a change of the ledger under the row's ETag; written only if it differs.
+
+        The row as it was read is tried first, which spares a read. Where ``fn`` finds nothing to change in
+        it, or somebody else wrote it meanwhile, the newest row decides.
+        """
 
         def write(row: Visit) -> Visit | None:
             ledger = Ledger.from_document(row.roster)
             new = fn(ledger)
             return None if new == ledger else replace(row, roster=new.document())
 
+        written = write(self.visit)
+        if written is not None:
+            with suppress(ChangedMeanwhile):
+                return replace(self, visit=self.store.visits.save(written))
         return replace(self, visit=self.store.visits.change(*self.name, write))
 
 

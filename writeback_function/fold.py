@@ -2,20 +2,25 @@
 
 Order: whose visit, is it Graph's, is it this visit's, decrypt, add facts under the row's ETag, queue what is
 due, mark it. A crash anywhere leaves a message that comes again; everything it repeats is harmless.
+
+What fails in passing (keys or storage out of reach, a row that too many write, a subscription not written
+down yet) is not left to the host, which would give the message up after twelve tries: a copy is queued with a
+delay as long as the message has waited so far, for ``PATIENCE``. Only what nobody foresaw counts as a try.
 """
 
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from shared.clock import Clock, timestamp
 from shared.context import ContextSeal, VisitContext
-from shared.errors import AnswerRefused, AntesalaError, SealError
+from shared.errors import AnswerRefused, AntesalaError, OutsideError, SealError
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.subscriptions import is_client_state
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
 from shared.sealing import Pseudonyms, Sealer
-from shared.store import Stores
+from shared.store import ChangedMeanwhile, Stores
 from shared.visit.ledger import Ledger
 from shared.visit.operations import Operation
 from shared.visit.roster import Sighting
@@ -23,6 +28,10 @@ from writeback_function.case import Case, find_case
 
 log = logging.getLogger("antesala.attendance")
 
+PATIENCE = timedelta(hours=4)
+"""As long as Graph itself brings a notification again; then come the host's tries, and the dead letters."""
+_FIRST_DELAY = 2.0
+_LONGEST_DELAY = 300.0
 # Another fold may add facts before our marks; after so many rounds the next message goes on from there.
 _ROUNDS = 4
 
@@ -53,17 +62,36 @@ class Fold:
         self._clock = clock
 
     def fold(self, text: str) -> None:
-        """Takes one message. What is not Graph's changes nothing; what fails in passing is raised."""
+        """Takes one message. What is not Graph's changes nothing; what fails in passing comes again."""
         try:
             message = AttendanceMessage.read(text)
             context = self._contexts.open(message.context)
-            case = self._case(context)
-            event = self._genuine(case, message)
-        except (MessageRefused, SealError, NotGenuine) as failure:
-            why = getattr(failure, "why", type(failure).__name__)
-            log.warning("notification refused: %s", why, extra={"event": "not-genuine", "why": why})
+        except (MessageRefused, SealError) as failure:
+            _refused(failure)
             return
+        try:
+            self._folded(message, context)
+        except (MessageRefused, NotGenuine) as failure:
+            _refused(failure)
+        except (NotYetKnown, ChangedMeanwhile, OutsideError) as failure:
+            self._later(text, message, context, failure)
+
+    def _folded(self, message: AttendanceMessage, context: VisitContext) -> None:
+        case = self._case(context)
+        event = self._genuine(case, message)
         self._handing.hand_on(case.changed(lambda ledger: with_event(ledger, event)), message.context)
+
+    def _later(
+        self, text: str, message: AttendanceMessage, context: VisitContext, failure: AntesalaError
+    ) -> None:
+        """A copy first, then the message ends well; a crash in between can only repeat."""
+        waited = self._clock.now() - message.at
+        if waited >= PATIENCE:
+            raise failure
+        delay = min(max(waited.total_seconds(), _FIRST_DELAY), _LONGEST_DELAY)
+        self._stores.of(context.connection).queue("attendance").send(text, delay=delay)
+        extra = {"event": "fold-later", "connection": context.connection, "why": type(failure).__name__}
+        log.warning("notification later: %s", type(failure).__name__, extra=extra)
 
     def _case(self, context: VisitContext) -> Case:
         case = find_case(self._stores, context)
@@ -119,7 +147,10 @@ class Handing:
     def hand_on(self, case: Case, context: str) -> Case:
         """The case after everything due was queued and marked. ``context``: the visit's, sealed."""
         for _ in range(_ROUNDS):
-            found = self._now(case, case.ledger).due(case.picture(self._sealer), self._debounce)
+            standing = self._now(case, case.ledger)
+            found = standing.due(case.picture(self._sealer), self._debounce)
+            if not found and standing == case.ledger:
+                break
             if case.approved.revision.writeback.adapter != "none":
                 for operation in found:
                     self._send(case, operation, context)
@@ -153,6 +184,11 @@ class Handing:
         )
         delay = self._debounce / 1_000_000 if operation.status == "disconnected" else 0
         case.store.queue("writeback").send(message.text(self._sealer), delay=delay)
+
+
+def _refused(failure: AntesalaError) -> None:
+    why = getattr(failure, "why", type(failure).__name__)
+    log.warning("notification refused: %s", why, extra={"event": "not-genuine", "why": why})
 
 
 def with_event(ledger: Ledger, event: CallEvent) -> Ledger:

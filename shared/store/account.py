@@ -13,7 +13,12 @@ from shared.credential import managed_identity
 from shared.settings import Storage
 
 POOLED = 64
-# A launch waits for storage: better a clear page after some seconds than the SDK's patience of minutes.
+# A launch waits for storage, and Graph for a webhook's answer ten seconds at most: better a clear failure
+# after some seconds than the SDK's patience of minutes. Storage that hangs is given up after three tries:
+# a table after 3 x 3 s and 0.2 s of pauses, a queue after 3 x 2 s and at most 2 s of pauses.
+_TABLE_SECONDS = 3.0
+_QUEUE_SECONDS = 2.0
+_CONNECT_SECONDS = 2.0
 _OPTIONS: dict[str, Any] = {
     "retry_total": 2,
     "retry_connect": 2,
@@ -36,14 +41,8 @@ class Account:
         session.trust_env = False
         for scheme in ("https://", "http://"):
             session.mount(scheme, HTTPAdapter(pool_maxsize=POOLED))
-        transport = RequestsTransport(
-            session=session,
-            session_owner=False,
-            use_env_settings=False,
-            connection_timeout=3,
-            read_timeout=5,
-        )
-        self._options = {**_OPTIONS, "transport": transport}
+        self._options = {**_OPTIONS, "transport": _transport(session, _TABLE_SECONDS)}
+        self._queue_transport = _transport(session, _QUEUE_SECONDS)
 
     def table(self, name: str) -> TableClient:
         """A client of the table; asks nothing of the service yet."""
@@ -56,9 +55,10 @@ class Account:
         """A client of the queue, whose messages travel as base64, as the Functions host expects them."""
         options = {
             **self._options,
+            "transport": self._queue_transport,
             # The queue client does not know the back-off factor: left alone it waits for 15 s and more, and
             # Graph gives up on a webhook long before.
-            "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
+            "retry_policy": LinearRetry(backoff=0, retry_total=2, random_jitter_range=1),
             "message_encode_policy": TextBase64EncodePolicy(),
             "message_decode_policy": TextBase64DecodePolicy(),
         }
@@ -66,3 +66,13 @@ class Account:
             return QueueClient.from_connection_string(self._storage.connection_string, name, **options)
         credential = managed_identity(self._storage.client_id)
         return QueueClient(self._storage.queue_url, name, credential=credential, **options)
+
+
+def _transport(session: requests.Session, seconds: float) -> RequestsTransport:
+    return RequestsTransport(
+        session=session,
+        session_owner=False,
+        use_env_settings=False,
+        connection_timeout=_CONNECT_SECONDS,
+        read_timeout=seconds,
+    )

@@ -9,6 +9,11 @@
 - Everybody else from outside is unattributed: the visit as a whole, marked ambiguous. In a group visit that
   is every external.
 
+Somebody who left and comes back as a new guest is the same person only where Graph gives the same identity.
+That the patient pressed the button again in between would not prove more: the one who joins next may as well
+be an interpreter who was called while the patient was away, and nobody could ever tell. Who was told as the
+patient before is told as gone when nobody from outside is there.
+
 Design section 6, Persons; reference graph.md 3.3 (identity kinds), ehr.md 6.3.
 """
 

@@ -7,6 +7,7 @@ an operation and withdrawing it are both changes of this one row under its ETag,
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from shared.visit.operations import Operation, Picture, Status, due, standing
@@ -15,7 +16,7 @@ from shared.visit.roster import Roster
 _VERSION = 1
 _STATUSES: Mapping[str, Status] = {"c": "connected", "d": "disconnected"}
 _FORMER = 10
-_TOLD = 200
+TOLD = 400
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Ledger:
     """Everything of a visit that notifications and tending build up.
 
     ``former``: ids of subscriptions that were replaced and may still deliver; ``turn``: which tend message
-    of the visit is the valid one; ``checks``: how often attendance reports were read.
+    of the visit is the valid one; ``checks``: how often attendance reports were read. ``forgotten``: by
+    subject, up to when operations were handed on that are no longer listed, so that they are never due again.
     """
 
     roster: Roster = field(default_factory=Roster)
@@ -32,10 +34,14 @@ class Ledger:
     former: tuple[str, ...] = ()
     turn: str = ""
     checks: int = 0
+    forgotten: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def handed_on(self, operations: Iterable[Operation]) -> "Ledger":
         """The ledger in which these are marked; each once."""
-        return replace(self, told=tuple(dict.fromkeys([*self.told, *operations]))[-_TOLD:])
+        told = tuple(dict.fromkeys([*self.told, *operations]))
+        if len(told) <= TOLD:
+            return replace(self, told=told)
+        return _shortened(replace(self, told=told))
 
     def standing(self, view: Picture, debounce: int) -> "Ledger":
         """The ledger without the operations that ``shared.visit.operations.standing`` withdraws."""
@@ -43,7 +49,8 @@ class Ledger:
 
     def due(self, view: Picture, debounce: int) -> tuple[Operation, ...]:
         """What is still to be handed on."""
-        return due(view, self.told, debounce)
+        found = due(view, self.told, debounce)
+        return tuple(one for one in found if one.at > self.forgotten.get(one.subject, one.at - 1))
 
     def begin(self, operation: Operation) -> "Ledger | None":
         """The ledger in which it may reach the EHR from now on; None when it was withdrawn."""
@@ -66,6 +73,7 @@ class Ledger:
             "former": list(self.former),
             "turn": self.turn,
             "checks": self.checks,
+            **({"forgotten": dict(self.forgotten)} if self.forgotten else {}),
         }
 
     @classmethod
@@ -82,4 +90,23 @@ class Ledger:
             tuple(document.get("former", ())),
             document.get("turn", ""),
             document.get("checks", 0),
+            document.get("forgotten", {}),
         )
+
+
+def _shortened(ledger: Ledger) -> Ledger:
+    """The ledger with at most ``TOLD`` operations.
+
+    The oldest go, those that have begun first. The newest of a subject, and the newest that has begun,
+    stay whatever their age: they say what the EHR believes, and what it is to believe.
+    """
+    lasting = {one.subject: one for one in sorted(ledger.told, key=lambda one: one.at)}
+    began = sorted(ledger.begun & frozenset(ledger.told), key=lambda one: one.at)
+    kept = {*lasting.values(), *{one.subject: one for one in began}.values()}
+    spare = sorted(frozenset(ledger.told) - kept, key=lambda one: (one not in ledger.begun, one.at))
+    gone = spare[: len(ledger.told) - TOLD]
+    forgotten = dict(ledger.forgotten)
+    for one in gone:
+        forgotten[one.subject] = max(forgotten.get(one.subject, one.at), one.at)
+    told = tuple(one for one in ledger.told if one not in gone)
+    return replace(ledger, told=told, begun=ledger.begun & frozenset(told), forgotten=forgotten)

@@ -18,13 +18,16 @@ from shared.visit.intervals import Interval, instant
 
 type Presence = Literal["waiting", "in", "out"]
 
-# A row's text property holds 32,000 characters (reference functions.md 8): these bounds stay well below.
-PARTICIPANTS = 120
+# A row holds 1 MiB, two bytes a character (reference functions.md 8). With every bound reached, and ids as
+# long as ``shared.graph.notifications`` lets them be, the roster takes less than half of that.
+PARTICIPANTS = 200
 FACTS = 40
+ENDINGS = 40
 
 _STAGES: tuple[Presence, ...] = ("waiting", "in", "out")
 _LETTERS: Mapping[str, Presence] = {"w": "waiting", "i": "in", "o": "out"}
 _REPORT = "report:"
+_NEVER = -(2**62)
 
 
 @dataclass(frozen=True, order=True)
@@ -80,12 +83,15 @@ class Participant:
 
         Who it is may come late (a delta without identity): what is known outlives what is not.
         """
-        fact = Fact(instant(sighting.at), _STAGES.index(sighting.presence))
         home = self.home or sighting.home
         known = {self.identity} if self.home == home else set()
         told = {sighting.identity} if sighting.home == home else set()
-        facts = tuple(sorted({*self.facts, fact}))
-        return replace(self, home=home, identity=max(known | told, default=""), facts=_bounded(facts))
+        seen = self.with_fact(Fact(instant(sighting.at), _STAGES.index(sighting.presence)))
+        return replace(seen, home=home, identity=max(known | told, default=""))
+
+    def with_fact(self, fact: Fact) -> "Participant":
+        """One fact more, of those that are kept."""
+        return replace(self, facts=_bounded(tuple(sorted({*self.facts, fact}))))
 
 
 @dataclass(frozen=True)
@@ -93,27 +99,54 @@ class Roster:
     """All participants of a visit; ``endings`` are the instants at which Graph said that the call was over.
 
     ``crowded``: more joins than are kept were seen, so that nobody can be told apart by exclusion any more.
+    Then the join that ended first is forgotten for each new one; ``horizon`` is when the last of those ended.
+    An unknown join of before counts as one of them: were it taken for new, somebody long gone would seem to
+    be there for ever.
     """
 
     participants: Mapping[str, Participant] = field(default_factory=lambda: MappingProxyType({}))
     endings: frozenset[int] = frozenset()
     crowded: bool = False
+    horizon: int = _NEVER
 
     def seen(self, sightings: Iterable[Sighting]) -> "Roster":
         """The roster with these facts added; equal to itself when all were known."""
-        people = dict(self.participants)
-        crowded = self.crowded
+        roster = self
         for one in sightings:
-            known = people.get(one.participant)
-            if known is None and len(people) >= PARTICIPANTS:
-                crowded = True
-                continue
-            people[one.participant] = (known or Participant(one.participant)).with_sighting(one)
-        return replace(self, participants=people, crowded=crowded)
+            if one.participant not in roster.participants:
+                if instant(one.at) <= roster.horizon:
+                    continue
+                if len(roster.participants) >= PARTICIPANTS:
+                    roster = roster._with_room()
+                    if len(roster.participants) >= PARTICIPANTS:
+                        continue
+            known = roster.participants.get(one.participant) or Participant(one.participant)
+            people = {**roster.participants, one.participant: known.with_sighting(one)}
+            roster = replace(roster, participants=people)
+        return roster
+
+    def _with_room(self) -> "Roster":
+        """The roster without the join that ended first; as full as before while everybody is there."""
+        ends = {one.id: self.timeline(one)[-1] for one in self.participants.values()}
+        gone = [name for name, last in ends.items() if last.presence == "out"]
+        if not gone:
+            return replace(self, crowded=True)
+        first = min(gone, key=lambda name: ends[name])
+        people = {name: one for name, one in self.participants.items() if name != first}
+        return replace(self, participants=people, crowded=True, horizon=max(self.horizon, ends[first].at))
 
     def ended(self, at: datetime) -> "Roster":
         """The roster of a call that was over at this moment, for everybody seen until then."""
-        return replace(self, endings=frozenset(sorted({*self.endings, instant(at)})[-FACTS:]))
+        endings = sorted({*self.endings, instant(at)})
+        if len(endings) <= ENDINGS:
+            return replace(self, endings=frozenset(endings))
+        # The oldest goes; for those who were in that call it becomes a fact of their own.
+        over, out = endings[0], _STAGES.index("out")
+        people = {
+            name: one.with_fact(Fact(over, out)) if one.first <= over else one
+            for name, one in self.participants.items()
+        }
+        return replace(self, participants=people, endings=frozenset(endings[1:]))
 
     def timeline(self, participant: Participant) -> tuple[Fact, ...]:
         """The participant's facts and the ends of calls they were in, by time."""
@@ -155,6 +188,7 @@ class Roster:
             },
             "endings": sorted(self.endings),
             "crowded": self.crowded,
+            **({"horizon": self.horizon} if self.crowded else {}),
         }
 
     @classmethod
@@ -164,7 +198,8 @@ class Roster:
             name: Participant(name, bool(home), identity, tuple(_fact(*fact) for fact in facts))
             for name, (home, identity, facts) in document.get("people", {}).items()
         }
-        return cls(people, frozenset(document.get("endings", ())), bool(document.get("crowded", False)))
+        endings = frozenset(document.get("endings", ()))
+        return cls(people, endings, bool(document.get("crowded", False)), document.get("horizon", _NEVER))
 
 
 def report_participant(number: int, identity: str) -> str:
@@ -184,7 +219,8 @@ def _settled(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
 def _bounded(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
     """At most ``FACTS`` of them.
 
-    First those go that say what both neighbours say, then the oldest but one.
+    First those go that say what both neighbours say, then the oldest but one: never the first, so that an
+    earlier "in" stays, and never the newest, which says where the participant is.
     """
     if len(facts) <= FACTS:
         return facts

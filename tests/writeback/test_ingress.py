@@ -11,6 +11,7 @@ from shared import edge
 from shared.clock import SystemEntropy
 from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal
+from shared.graph.notifications import lower_keys
 from shared.graph.subscriptions import client_state
 from shared.messages import AttendanceMessage, opened
 from shared.pages import Pages
@@ -79,8 +80,8 @@ def test_an_empty_or_oversized_handshake_should_be_refused(door: Door, where: st
         getattr(door.ingress, where)(Request("POST", "/", query={"validationToken": token}))
 
 
-def test_each_item_should_become_a_message_as_graph_sent_it(door: Door) -> None:
-    items = [{"subscriptionId": f"s-{number}", "EncryptedContent": {"Data": "ü"}} for number in range(3)]
+def test_each_item_should_become_a_message(door: Door) -> None:
+    items = [{"subscriptionId": f"s-{number}", "encryptedContent": {"Data": "ü"}} for number in range(9)]
     assert door.post({"value": items, "validationTokens": ["t1", "t2"]}).status == 202
     read = [AttendanceMessage.read(one.text) for one in door.queued()]
     assert sorted((dict(one.item) for one in read), key=str) == items
@@ -90,16 +91,42 @@ def test_each_item_should_become_a_message_as_graph_sent_it(door: Door) -> None:
 
 
 def test_capitals_should_not_matter(door: Door) -> None:
-    assert door.post({"Value": [{"a": 1}], "ValidationTokens": ["t"]}).status == 202
-    assert [AttendanceMessage.read(one.text).tokens for one in door.queued()] == [["t"]]
+    item = {"ClientState": "x", "EncryptedContent": {"DATAKEY": "k"}}
+    assert door.post({"Value": [item], "ValidationTokens": ["t"]}).status == 202
+    (message,) = [AttendanceMessage.read(one.text) for one in door.queued()]
+    assert message.tokens == ["t"]
+    assert lower_keys(message.item) == lower_keys(item)
 
 
-def test_a_flood_of_items_should_be_cut(door: Door) -> None:
-    assert door.post({"value": [{}] * (MOST_ITEMS + 50)}).status == 202
-    assert len(door.queued()) == MOST_ITEMS
+def test_only_what_the_fold_reads_should_travel(door: Door) -> None:
+    deep: Any = "x"
+    for _ in range(400):
+        deep = [deep]
+    item = {
+        "subscriptionId": "s",
+        "clientState": ["no text"],
+        "tenantId": None,
+        "resource": "communications/onlineMeetings('secret')",
+        "resourceData": {"id": "x"},
+        "encryptedContent": {"data": "d", "dataKey": deep, "encryptionCertificateThumbprint": "t"},
+    }
+    assert door.post({"value": [item], "validationTokens": ["t", 7, deep]}).status == 202
+    (message,) = [AttendanceMessage.read(one.text) for one in door.queued()]
+    assert message.item == {"subscriptionId": "s", "encryptedContent": {"data": "d"}}
+    assert message.tokens == ["t"]
 
 
-ITEMS = {"value": [{"subscriptionId": "s"}], "validationTokens": ["t"]}
+@pytest.mark.parametrize("where", ["notifications", "lifecycle"])
+def test_a_flood_of_items_should_be_refused_whether_or_not_the_seal_opens(door: Door, where: str) -> None:
+    flood = {"value": [ITEM] * (MOST_ITEMS + 1)}
+    for c in (door.sealed, "x"):
+        with pytest.raises(Refusal, match="too-large"):
+            door.post(flood, c=c, where=where)
+    assert (door.queued(), door.queued("tend")) == ([], [])
+
+
+ITEM = {"subscriptionId": "s", "encryptedContent": {"data": "d"}}
+ITEMS = {"value": [ITEM], "validationTokens": ["t"]}
 BAD_BODIES: dict[str, Any] = {
     "nothing": b"",
     "garbage": b"{]",
@@ -110,7 +137,8 @@ BAD_BODIES: dict[str, Any] = {
     "no value": {},
     "value is no list": {"value": {"a": 1}},
     "items are no objects": {"value": ["a", 1, None, []]},
-    "an item too large": {"value": [{"encryptedContent": "x" * 60_000}]},
+    "items without content": {"value": [{"subscriptionId": "s"}, {"encryptedContent": "x"}]},
+    "an item too large": {"value": [{"encryptedContent": {"data": "x" * 60_000}}]},
 }
 
 
@@ -156,6 +184,19 @@ def test_a_lifecycle_event_should_have_the_visit_tended_at_once(door: Door, even
     values = opened("tend", message.text, door.sealer)
     assert (values["event"], values["connection"], values["visit"]) == (event, door.connection, "visit-1")
     assert "visit-1" not in message.text
+
+
+def test_every_lifecycle_event_of_a_post_should_be_tended_once(door: Door) -> None:
+    events = ["missed", "subscriptionRemoved", "missed", "x y", "reauthorizationRequired"]
+    items: list[Any] = [
+        {"SubscriptionId": f"s-{place}", "LifecycleEvent": event, "ClientState": door.state}
+        for place, event in enumerate(events)
+    ]
+    items.insert(0, {"lifecycleEvent": "forged", "clientState": "guess"})
+    items.insert(0, "no item")
+    assert door.post({"value": items}, where="lifecycle").status == 202
+    tended = [opened("tend", one.text, door.sealer)["event"] for one in door.queued("tend")]
+    assert sorted(tended) == ["missed", "reauthorizationRequired", "subscriptionRemoved"]
 
 
 @pytest.mark.parametrize("event", ["", "a b", "x" * 41, "../x"])
