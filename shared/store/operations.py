@@ -4,6 +4,7 @@ A claim has its own expiry, so that a killed worker blocks nobody for long. Besi
 there is a *lane* per subject: a lock that keeps two tellings about one subject from overtaking each other.
 """
 
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -73,6 +74,14 @@ class Operations:
         row: Row | None = self._table.get(connection, operation)
         return (row["outcome"] or None) if row is not None else None
 
-    def reopen(self, connection: str, operation: str) -> None:
-        """Forgets the outcome, so that a re-driven dead letter is told after all."""
-        self._table.delete(connection, operation)
+    def reopen(self, connection: str, operation: str) -> Outcome | None:
+        """Forgets that it was parked, so that it may be told after all; gives the outcome that stands.
+
+        None: it may be told. Any other outcome is final: what was told is not told again.
+        """
+        while (row := self._table.get(connection, operation)) is not None:
+            if row["outcome"] != "parked":
+                return row["outcome"] or None
+            with contextlib.suppress(ChangedMeanwhile):
+                self._table.delete(connection, operation, row.etag)
+        return None
