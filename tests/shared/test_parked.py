@@ -372,7 +372,9 @@ def test_on_the_real_storage_others_should_be_handed_back_at_once(
     assert letters(house) == []
     seen = [message for _ in range(3) for message in queue.receive(32, 30)]
     assert all(queue.delete(message) for message in seen)
-    assert sorted(message.text for message in seen) == sorted(["the last", *(f"somebody else's {number}" for number in range(40))])
+    assert sorted(message.text for message in seen) == sorted(
+        ["the last", *(f"somebody else's {number}" for number in range(40))]
+    )
     house.run_for(60)
     assert len(house.adapter.held) == 3
 
