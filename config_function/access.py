@@ -5,8 +5,8 @@ reader          app role Connector.Reader; sees everything of the organization, 
 approver        named by object id in a connection; sees, edits and approves that connection, but does not
                 choose who approves it
 guest           somebody of another directory; has no role here, whatever is assigned: may see what names them
-                as its approver, and approve it or send it back, but neither edit it, unlink anybody nor
-                search the directory
+                as its approver, and approve it or send it back, but neither edit it, unlink anybody, send
+                anything again nor search the directory
 program         a token without a person; may only read, and only with one of the two app roles
 """
 
@@ -88,6 +88,11 @@ def may_unlink(caller: Caller, view: View) -> bool:
     if view.connection.tenant != caller.tenant or caller.program or caller.guest:
         return False
     return caller.admin or caller.oid in view.approvers
+
+
+def may_redrive(caller: Caller, view: View) -> bool:
+    """The same decide what becomes of a record that the EHR did not take."""
+    return may_unlink(caller, view)
 
 
 def may_search(caller: Caller, views: Callable[[], Iterable[View]]) -> bool:

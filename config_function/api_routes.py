@@ -28,5 +28,8 @@ JSON: tuple[Route[Handler], ...] = (
     ),
     Route("api_launches", f"{_ONE}/launches", GET, lambda on: on.people_api.launches),
     Route("api_history", f"{_ONE}/history", GET, lambda on: on.people_api.history),
+    Route("api_letters", f"{_ONE}/deadletters", GET, lambda on: on.letter_api.letters),
+    Route("api_letters_send", f"{_ONE}/deadletters/send", POST, lambda on: on.letter_api.send_again),
+    Route("api_letters_discard", f"{_ONE}/deadletters/discard", POST, lambda on: on.letter_api.discard),
     Route("api_health", f"{_ONE}/health", GET, lambda on: on.people_api.health),
 )

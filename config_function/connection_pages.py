@@ -152,6 +152,7 @@ class ConnectionPages:
             caller,
             status=422 if faults else status,
             stale=stale,
+            undelivered=self._desk.letters.count(view),
             changes=forms.changes(view.approved, view.latest) if view.approved is not None else [],
             may_delete=may_create(caller) and view.approved is None,
             **self._shell.facts(caller, view),

@@ -83,9 +83,7 @@ def judge(view: View, launches: Sequence[Launch], dead_letters: int) -> Health:
     )
     sentences = [said]
     if dead_letters:
-        sentences.append(
-            Text("Messages to the EHR that could not be delivered: %(count)s.", count=dead_letters)
-        )
+        sentences.append(_undelivered(dead_letters))
     return Health(
         condition,
         Together(*sentences) if len(sentences) > 1 else said,
@@ -94,6 +92,12 @@ def judge(view: View, launches: Sequence[Launch], dead_letters: int) -> Health:
         len(failed),
         dead_letters,
     )
+
+
+def _undelivered(number: int) -> Text:
+    if number < LETTERS:
+        return Text("Messages to the EHR that could not be delivered: %(count)s.", count=number)
+    return Text("Messages to the EHR that could not be delivered: %(count)s or more.", count=number)
 
 
 def _uncounted(view: View, launches: Sequence[Launch], dead_letters: int) -> tuple[Condition, Text]:

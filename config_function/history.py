@@ -1,7 +1,8 @@
 """What happened to a connection: each revision with what changed and who did what to it; then the rest. Pure.
 
 The audit trail keeps details in English prose, ``revision 2: chat, lobby``; here they become a number and the
-labels of settings, which a page says in the reader's language.
+labels of settings, which a page says in the reader's language. So do ``3 gave-up, 1 poison``: how many
+letters of which cause.
 """
 
 import re
@@ -11,14 +12,19 @@ from typing import Any
 
 from config_function.field_rules import Rule
 from config_function.fields import BY_NAME, differences, typed
+from config_function.letter_words import read_counted, said_of
 from shared.connection import Revision
 from shared.store.audit import Entry
+from shared.texts import Text
 
 READ = 200
 """Entries of the audit trail that a history looks at."""
 
 PEOPLE = ("approver", "organizers")
 """Settings whose values are object ids."""
+
+LETTERS = ("letters-sent-again", "letters-discarded")
+"""What is done to undelivered records."""
 
 _DETAIL = re.compile(r"revision ([0-9]{1,6})(?:: (.+))?")
 
@@ -38,6 +44,12 @@ class Doing:
     def labels(self) -> tuple[str, ...]:
         """The settings as the forms call them; a name that this version does not know stays."""
         return tuple(BY_NAME[name].label if name in BY_NAME else name for name in self.settings)
+
+    @property
+    def letters(self) -> tuple[tuple[int, Text], ...]:
+        """How many undelivered records it was about, and why they were; none where it was about others."""
+        counted = read_counted(self.detail) if self.what in LETTERS else ()
+        return tuple((number, said_of(cause)) for number, cause in counted)
 
 
 @dataclass(frozen=True)

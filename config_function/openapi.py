@@ -11,6 +11,7 @@ from config_function.connections import REASON, REASON_LIMIT
 from config_function.field_rules import OBJECT_ID, RULES
 from config_function.fields import LARGEST
 from config_function.launch_report import OUTCOMES, SIDES
+from config_function.letter_schemas import letter_schemas
 from config_function.names import LONGEST, SHORTEST
 from config_function.people_schemas import CURSOR_LIMIT, STATE, people_schemas
 from config_function.setting_schemas import Schema, setting_schema
@@ -80,6 +81,14 @@ OPERATIONS = (
               refused=(401, 403, 404, 413, 422)),
     Operation("get", f"{_ONE}/history", "getHistory",
               "Revisions with their differences, and the audit trail", "History"),
+    Operation("get", f"{_ONE}/deadletters", "listDeadLetters",
+              "What could not be delivered, and why; at most 500", "DeadLetters"),
+    Operation("post", f"{_ONE}/deadletters/send", "sendDeadLetters",
+              "Put some back on their way; those left over may be asked for again", "SentAgain",
+              "LetterChoice", refused=(400, 401, 403, 404, 413, 415, 422)),
+    Operation("post", f"{_ONE}/deadletters/discard", "discardDeadLetters",
+              "Give some up for good: the EHR will not be told", "Discarded", "LetterChoice",
+              refused=(400, 401, 403, 404, 413, 415, 422)),
     Operation("get", f"{_ONE}/health", "getHealth", "How the connection is doing", "Health"),
     Operation("post", "/config/api/bases", "inspectBase", "Look at a FHIR base", "BaseReport", "Base",
               refused=(400, 401, 403, 413, 415, 422)),
@@ -228,7 +237,7 @@ def _answers() -> dict[str, Schema]:
     somebody = _texts("oid", "name", "username")
     finding = _object({"verdict": {"enum": ["ok", "warning", "failed"]}, "text": _TEXT})
     verdict: dict[str, Schema] = {
-        **dict.fromkeys(("probe", "tried", "found", "remedy", "person"), _TEXT),
+        **dict.fromkeys(("probe", "tried", "found", "remedy", "link", "person"), _TEXT),
         "verdict": {"enum": list(get_args(Outcome.__value__))},
         "commands": _TEXTS,
     }
@@ -249,6 +258,7 @@ def _answers() -> dict[str, Schema]:
             }
         ),
         **people_schemas(),
+        **letter_schemas(),
         "People": _object({"people": {"type": "array", "items": somebody}}),
         "Problem": _problem(),
         "Anything": {"type": "object"},

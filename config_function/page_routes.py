@@ -52,6 +52,9 @@ SIGNED_IN: tuple[Route[Act], ...] = (
     Route("config_history", f"{_ONE}/history", GET, lambda on: on.connection.history),
     Route("config_clinicians", f"{_ONE}/clinicians", BOTH, lambda on: on.people.clinicians),
     Route("config_unlink", f"{_ONE}/clinicians/unlink", POST, lambda on: on.people.unlink),
+    Route("config_letters", f"{_ONE}/deadletters", GET, lambda on: on.letters.letters),
+    Route("config_letters_send", f"{_ONE}/deadletters/send", POST, lambda on: on.letters.send_again),
+    Route("config_letters_discard", f"{_ONE}/deadletters/discard", POST, lambda on: on.letters.discard),
     Route("config_launches", f"{_ONE}/launches", GET, lambda on: on.people.launches),
 )
 """Whoever is not signed in is led through Microsoft 365 first."""

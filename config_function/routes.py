@@ -9,6 +9,8 @@ from config_function.connection_pages import ConnectionPages
 from config_function.desk import Desk
 from config_function.edit_pages import EditPages
 from config_function.guide import Guide
+from config_function.letter_api import LetterApi
+from config_function.letter_pages import LetterPages
 from config_function.people_api import PeopleApi
 from config_function.people_pages import PeoplePages
 from config_function.portal import Portal
@@ -32,9 +34,11 @@ class Handlers:
         self.edit = EditPages(desk)
         self.checks = CheckPages(desk)
         self.people = PeoplePages(desk)
+        self.letters = LetterPages(desk)
         self.approval = desk.approval
         self.api = Api(desk)
         self.people_api = PeopleApi(desk)
+        self.letter_api = LetterApi(desk)
 
 
 @dataclass(frozen=True)

@@ -79,10 +79,10 @@ def _here(request: Request) -> str:
     """Where a choice of language leads back to: this page, or the one its form stood on."""
     path = request.path
     if request.method != "GET":
-        path = re.sub(r"(/clinicians/unlink|/submit|/approve|/reject|/ehr)$", _form_of, path)
+        path = re.sub(r"(/(clinicians|deadletters)/\w+|/submit|/approve|/reject|/ehr)$", _form_of, path)
     source = request.query.get("from", request.form.get("copy_of", ""))
     return f"{path}?from={source}" if re.fullmatch(CONNECTION_ID, source) else path
 
 
 def _form_of(action: re.Match[str]) -> str:
-    return "/clinicians" if action[1].startswith("/clinicians") else ""
+    return f"/{action[2]}" if action[2] else ""

@@ -36,6 +36,8 @@ def table_messages() -> Iterator[str]:
     from config_function.field_rules import OPTION_RULES, RULES
     from config_function.guide import sentences as sentences_of_the_guide
     from config_function.kinds import KINDS
+    from config_function.letter_words import CAUSES, UNFORESEEN
+    from config_function.letter_words import KINDS as KINDS_OF_LETTERS
     from config_function.records import AUDIENCES, PLANS
     from config_function.wording import WITHOUT_CONTEXT, WORDING
     from shared.patient_words import OTHERWISE, WORDS
@@ -57,6 +59,9 @@ def table_messages() -> Iterator[str]:
     yield from (*AUDIENCES.values(), *WITHOUT_CONTEXT.values())
     yield from sentences_of_the_guide()
     yield from (line.name for line in LINES)
+    for cause in (*CAUSES, UNFORESEEN):
+        yield from (cause.why, cause.remedy)
+    yield from KINDS_OF_LETTERS.values()
     yield from (label for _, label in ENVIRONMENTS)
     yield from REGIONS.values()
 

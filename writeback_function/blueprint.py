@@ -119,7 +119,7 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
     def poison(message: func.QueueMessage) -> None:
         house = services()
         parking = Poison(house.sealer, house.contexts)
-        parking.park(house.stores.region(region), queue, message.get_body(), str(message.id))
+        parking.park(house.stores.region(region), queue, message.get_body())
 
 
 for _region in enabled_regions():

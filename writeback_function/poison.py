@@ -5,6 +5,7 @@ import logging
 from shared.context import ContextSeal
 from shared.errors import SealError
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
+from shared.parked import poison_id
 from shared.sealing import Sealer
 from shared.store.operations import Waiting
 from shared.store.queues import LONGEST
@@ -23,14 +24,14 @@ class Poison:
         self._sealer = sealer
         self._contexts = contexts
 
-    def park(self, store: RegionStore, queue: str, body: bytes, message_id: str) -> None:
+    def park(self, store: RegionStore, queue: str, body: bytes) -> None:
         """Takes a message of ``<queue>-poison``. The row comes first, and again if it must: it stays one.
 
         A crash in between can leave the message twice; it is never lost, and never without its row.
         """
         text = kept(body)
         connection = self._connection(queue, text) or NOBODYS
-        store.dead_letters.add(connection, message_id, queue=queue, reason="poison")
+        store.dead_letters.add(connection, poison_id(text), queue=queue, reason="poison")
         store.queue("writeback-parked").send(text)
         if queue == "writeback" and connection != NOBODYS:
             self._counted_no_longer(store, text)

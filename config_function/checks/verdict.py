@@ -17,7 +17,10 @@ WAIT = Text("Wait a minute and try again; then ask the team that runs the other 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``tried``: what was done; ``found``: what came of it; ``remedy`` and ``commands``: what to do now."""
+    """``tried``: what was done; ``found``: what came of it; ``remedy`` and ``commands``: what to do now.
+
+    ``link``: the portal's page where it is done.
+    """
 
     probe: str
     verdict: Outcome
@@ -26,6 +29,7 @@ class Verdict:
     remedy: Text | None = None
     commands: tuple[str, ...] = ()
     person: str = ""
+    link: str = ""
 
     def document(self, translate: Translate) -> dict[str, Any]:
         """For the API, in the reader's language."""
@@ -37,6 +41,7 @@ class Verdict:
             "remedy": self.remedy.said(translate) if self.remedy is not None else "",
             "commands": list(self.commands),
             "person": self.person,
+            "link": self.link,
         }
 
 

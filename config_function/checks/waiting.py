@@ -1,19 +1,19 @@
 """What waits in the region's queues, and what lies beside them because the EHR could not be told."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from config_function.access import View
 from config_function.checks.verdict import Outcome, Trial, Verdict, remedy_for, said
+from config_function.letter_words import cause_of, said_of, words_of
 from shared.clock import Clock, parse_timestamp
 from shared.errors import AntesalaError
+from shared.parked import PARKED
 from shared.store import Stores
 from shared.store.dead_letters import DeadLetter
 from shared.store.region import RegionStore
 from shared.texts import Text, Together
 
-PARKED = "writeback-parked"
 # What a poisoned message belongs to when not even its seal opens.
 NOBODYS = "unknown"
 FRESH = timedelta(days=1)
@@ -40,41 +40,6 @@ LINES = (
 LATE = 15 * 60
 MUCH_TOO_LATE = 4 * 3_600
 
-# Why a message was parked (writeback_function.deliver), and what to do about it.
-REASONS: Mapping[str, tuple[Text, Text]] = {
-    "gave-up": (
-        Text("the EHR did not answer for a whole day"),
-        Text("Find out with the EHR team whether its service is up and open to us."),
-    ),
-    "StatusRefused": (
-        Text("the EHR refused it"),
-        Text("Look up the status in the EHR's own log; compare write-back settings and scopes."),
-    ),
-    "AnswerRefused": (
-        Text("the EHR answered something unexpected"),
-        Text("Compare the write-back settings with what the EHR expects."),
-    ),
-    "AddressRefused": (
-        Text("the EHR's address points inside"),
-        Text("Check the FHIR base and the write-back settings of this connection."),
-    ),
-    "adapter-missing": (
-        Text("no write-back is set up for it"),
-        Text("Choose in the settings how the EHR is told, and approve the connection."),
-    ),
-    "no-token": (
-        Text("the EHR did not accept this app's own client for a whole day"),
-        Text("Compare client ID, JWKS URL, algorithm, secret and scopes with the registration sheet."),
-    ),
-    "visit-gone": (
-        Text("the visit is no longer known"),
-        Text("Nothing can be told any more; see in the log why it waited for so long."),
-    ),
-    "poison": (
-        Text("it could not be handled"),
-        Text("Ask the operator of this app: the log has an error for each try."),
-    ),
-}
 # Why one waits (writeback_function.patience); all the others wait for an EHR in trouble.
 MENDING = Text(
     "The EHR does not accept this app's own client. Check the token for the write-back; compare client ID, "
@@ -83,7 +48,6 @@ MENDING = Text(
 TROUBLE = Text(
     "Ask the EHR team whether its service is up and open to us. What waits is told by itself once it answers."
 )
-UNFORESEEN = (Text("it could not be told"), Text("Ask the operator of this app."))
 OPERATOR = Text("Ask the operator of this app: its queue functions are behind, or do not run.")
 STORAGE = Text("Ask the operator of this app: its storage does not do what it should.")
 
@@ -145,9 +109,10 @@ class WaitingProbes:
             return trial.ok(Text("There are none."))
         newest = max(letters, key=lambda letter: letter.at)
         fresh = self._clock.now() - parse_timestamp(newest.at) < FRESH
-        why, remedy = REASONS.get(newest.reason, UNFORESEEN)
-        found = Together(Text("Parked messages: %(number)s.", number=len(letters)), _newest(newest, why))
-        return trial.ends("failed" if fresh else "warning", found, remedy)
+        found = Together(Text("Parked messages: %(number)s.", number=len(letters)), _newest(newest))
+        remedy = Text(words_of(cause_of(newest)).remedy)
+        verdict = trial.ends("failed" if fresh else "warning", found, remedy)
+        return replace(verdict, link=f"/config/connections/{connection}/deadletters")
 
     def _aged(self, line: Line, oldest: datetime | None) -> tuple[Outcome, Text]:
         name = Text(line.name)
@@ -174,10 +139,6 @@ def _parked(store: RegionStore) -> tuple[Outcome, Text]:
     return "ok", Text("Parked in this region: %(number)s.", number=number)
 
 
-def _newest(letter: DeadLetter, why: Text) -> Text:
+def _newest(letter: DeadLetter) -> Text:
     moment = f"{letter.at[:16].replace('T', ' ')} UTC"
-    if letter.status:
-        return Text(
-            "The newest, of %(moment)s: %(why)s (%(status)s).", moment=moment, why=why, status=letter.status
-        )
-    return Text("The newest, of %(moment)s: %(why)s.", moment=moment, why=why)
+    return Text("The newest, of %(moment)s: %(why)s.", moment=moment, why=said_of(cause_of(letter)))

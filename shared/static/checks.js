@@ -51,6 +51,14 @@ function remedy(text) {
   return line;
 }
 
+function leading(path) {
+  const link = made("a", speech.link);
+  link.href = path;
+  const line = made("p");
+  line.append(link);
+  return line;
+}
+
 function show(row, verdict) {
   row.dataset.outcome = verdict.verdict;
   row.querySelector("[data-verdict]").replaceChildren(made("span", words[verdict.verdict], `badge ${verdict.verdict}`));
@@ -61,6 +69,7 @@ function show(row, verdict) {
     const text = verdict.commands.join("\n");
     lines.push(made("pre", text), copying(text));
   }
+  if (verdict.link) lines.push(leading(verdict.link));
   row.querySelector("[data-said]").replaceChildren(...lines);
 }
 

@@ -1,16 +1,20 @@
 """What could not be told to an EHR, and why: a row beside each parked message. No identities."""
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, field
 
 from shared.clock import Clock, timestamp
-from shared.store.table import Row, Table, Value
+from shared.store.table import ChangedMeanwhile, Row, Table, Value
 
 MOST = 500
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One parked message. ``queue``: where it came from; ``reason``: a code; ``status``: the EHR's, or 0."""
+    """One parked message. ``queue``: where it came from; ``reason``: a code; ``status``: the EHR's, or 0.
+
+    ``unopened``: its message was looked for and cannot be opened any more.
+    """
 
     connection: str
     id: str
@@ -19,6 +23,8 @@ class DeadLetter:
     status: int
     attempts: int
     at: str
+    unopened: bool = False
+    etag: str = field(default="", repr=False, compare=False)
 
 
 class DeadLetters:
@@ -55,11 +61,40 @@ class DeadLetters:
         return _letter(row) if row is not None else None
 
     def remove(self, connection: str, letter: str) -> None:
-        """Forgets it, after it was re-driven."""
+        """Forgets it, whatever is written there."""
         self._table.delete(connection, letter)
+
+    def forget(self, letter: DeadLetter) -> bool:
+        """Forgets it as it was read; False when it was parked anew meanwhile, which nobody has seen yet."""
+        try:
+            self._table.delete(letter.connection, letter.id, letter.etag)
+        except ChangedMeanwhile:
+            return False
+        return True
+
+    def mark_unopened(self, letter: DeadLetter) -> None:
+        """Writes down that its message cannot be opened, unless it was parked anew meanwhile."""
+        values: dict[str, Value] = {
+            "queue": letter.queue,
+            "reason": letter.reason,
+            "status": letter.status,
+            "attempts": letter.attempts,
+            "at": letter.at,
+            "unopened": True,
+        }
+        with contextlib.suppress(ChangedMeanwhile):
+            self._table.replace(letter.connection, letter.id, values, letter.etag)
 
 
 def _letter(row: Row) -> DeadLetter:
     return DeadLetter(
-        row.pk, row.rk, row["queue"], row["reason"], int(row["status"]), int(row["attempts"]), row["at"]
+        row.pk,
+        row.rk,
+        row["queue"],
+        row["reason"],
+        int(row["status"]),
+        int(row["attempts"]),
+        row["at"],
+        bool(row.get("unopened")),
+        row.etag,
     )

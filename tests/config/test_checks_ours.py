@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from config_function.checks.waiting import REASONS
+from config_function.letter_words import CAUSES, said_of, words_of
 from shared.clock import timestamp
 from shared.outbound import Answer
 from shared.store.faults import StorageRefused, StorageUnavailable
@@ -192,7 +192,7 @@ def test_nothing_waits_for_an_ehr_that_was_told_everything(house: House, admin: 
     assert outcome(admin, connection, "undelivered") == ("ok", "Nothing waits for the EHR.")
 
 
-@pytest.mark.parametrize("reason", [*REASONS, "a-reason-of-tomorrow"])
+@pytest.mark.parametrize("reason", [*sorted({row.reason for row in CAUSES}), "a-reason-of-tomorrow"])
 def test_dead_letters_are_counted_and_the_newest_says_why(
     house: House, admin: Browser, store: RegionStore, reason: str
 ) -> None:
@@ -203,9 +203,17 @@ def test_dead_letters_are_counted_and_the_newest_says_why(
     found = verdict(admin, connection, "dead-letters")
     assert found["verdict"] == "failed"
     assert found["found"].startswith("Parked messages: 2. The newest, of 2026-03-02 14:01 UTC: ")
-    assert found["found"].endswith(" (422).")
-    assert str(REASONS[reason][0] if reason in REASONS else "it could not be told") in found["found"]
-    assert found["remedy"]
+    cause = f"{reason}-422" if reason == "StatusRefused" else reason
+    assert found["found"].endswith(f": {said_of(cause)}.")
+    assert ("(422)" in found["found"]) is (reason == "StatusRefused")
+    assert found["remedy"] == words_of(cause).remedy
+    assert found["link"] == f"/config/connections/{connection}/deadletters"
+    assert (
+        f'href="{found["link"]}"'
+        in admin.post(
+            f"/config/connections/{connection}/checks", {"probe": "dead-letters", "person": ""}
+        ).text
+    )
 
 
 def test_old_dead_letters_are_a_warning_and_others_are_not_ours(
@@ -227,7 +235,7 @@ def test_the_reasons_are_those_that_messages_are_parked_for() -> None:
     code = "".join((room / f"{name}.py").read_text("utf-8") for name in ("deliver", "patience", "poison"))
     known = {"visit-gone", "adapter-missing", "gave-up", "no-token", "poison"}
     written = set(re.findall(rf'"({"|".join(known)})"', code))
-    assert written <= set(REASONS)
+    assert written <= {row.reason for row in CAUSES}
     assert written == known
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config_function.access import View
-from config_function.health import LAST, LOOKED_AT, MEANT, PERSONAL, Healths, judge
+from config_function.health import LAST, LETTERS, LOOKED_AT, MEANT, PERSONAL, Healths, judge
 from shared.clock import timestamp
 from shared.connection import Connection, Revision, State
 from shared.errors import Unreachable
@@ -183,6 +183,11 @@ def test_the_list_and_the_api_show_it(house: House) -> None:
     assert f'href="/config/connections/{connection}/launches"' in text
     assert house.browser(READER).call("GET", path).status == 200
     assert house.browser(CLINICIAN).call("GET", path).status == 404
+
+
+@pytest.mark.parametrize(("number", "said"), [(LETTERS - 1, "99."), (LETTERS, "100 or more.")])
+def test_a_count_that_may_not_be_the_whole_says_so(number: int, said: str) -> None:
+    assert str(judge(view(), [], number).sentence).endswith(f"could not be delivered: {said}")
 
 
 def test_dead_letters_are_counted_as_far_as_asked(house: House) -> None:

@@ -127,7 +127,7 @@ def states(house: House) -> Iterator[tuple[str, Browser, str]]:
 
 PAGES = (
     "", "/edit/ehr", "/edit/writeback", "/edit/people", "/edit/visits", "/registration", "/records",
-    "/checks", "/clinicians", "/launches", "/history",
+    "/checks", "/clinicians", "/launches", "/deadletters", "/history",
 )  # fmt: skip
 
 

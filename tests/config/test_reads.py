@@ -68,12 +68,13 @@ def test_the_list_costs_one_read_for_a_region_and_one_for_a_connection_in_whatev
 @pytest.mark.parametrize(
     ("page", "beside"),
     [
-        ("", {}),
+        ("", {"DeadLetters.rows": 1}),
         ("/registration", {}),
         ("/records", {}),
         ("/checks", {}),
         ("/edit/ehr", {}),
         ("/clinicians", {"EhrUsers.rows": 1}),
+        ("/deadletters", {"DeadLetters.rows": 1}),
         ("/launches", {"Launches.rows": 1, "DeadLetters.rows": 1}),
         ("/history", {"Connections.rows": 2, "Audit.rows": 2}),
     ],

@@ -32,6 +32,9 @@ PAGES: list[tuple[str, dict[str, str] | None]] = [
     ("/checks", None),
     ("/checks", {"probe": "discovery", "person": ""}),
     ("/history", None),
+    ("/deadletters", None),
+    ("/deadletters/send", {"all": "yes"}),
+    ("/deadletters/discard", {"cause": "gave-up", "confirmed": "yes"}),
 ]
 CALLS: list[tuple[str, str, Any]] = [
     ("GET", "", None),
@@ -42,6 +45,9 @@ CALLS: list[tuple[str, str, Any]] = [
     ("GET", "/records?download=1", None),
     ("GET", "/registration", None),
     ("POST", "/checks/discovery", None),
+    ("GET", "/deadletters", None),
+    ("POST", "/deadletters/send", {"all": True}),
+    ("POST", "/deadletters/discard", {"cause": "gave-up"}),
     ("POST", "/checks/access-policy", {"person": ADMIN}),
 ]
 

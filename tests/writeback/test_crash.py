@@ -283,7 +283,7 @@ def test_a_crash_while_poison_is_parked_should_lose_it_never(connection_id: str,
         house.clocked["writeback"].messages.remove(message)
 
         def park() -> bool:
-            house.parking.park(house.region, "writeback", message.text.encode(), "message-1")
+            house.parking.park(house.region, "writeback", message.text.encode())
             return True
 
         while not _calm(house, park):

@@ -291,7 +291,7 @@ def test_poison_should_be_parked_with_a_row_that_says_so(house: House) -> None:
     house.visit()
     house.sees(5, guest("p"))
     (message,) = house.waiting()
-    house.parking.park(house.region, "writeback", message.text.encode(), "message-1")
+    house.parking.park(house.region, "writeback", message.text.encode())
     assert house.dead() == [("poison", 0, "writeback")]
     assert house.waiting("writeback-parked")[0].text == message.text
 
@@ -299,7 +299,7 @@ def test_poison_should_be_parked_with_a_row_that_says_so(house: House) -> None:
 def test_poison_of_the_other_queues_should_name_its_connection(house: House) -> None:
     house.visit()
     text = house.text(house.item(house.event(5, guest("p"))))
-    house.parking.park(house.region, "attendance", text.encode(), "message-2")
+    house.parking.park(house.region, "attendance", text.encode())
     assert house.dead() == [("poison", 0, "attendance")]
 
 

@@ -1,0 +1,228 @@
+"""Dead letters driven again or given up."""
+
+import hashlib
+from typing import cast
+
+import pytest
+
+from shared.context import ContextSeal
+from shared.messages import AttendanceMessage, WritebackMessage, sealed
+from shared.parked import PARKED, Limits, Tally, poison_id
+from shared.sealing import Sealer
+from tests.shared.hiding import FORBIDDEN, HidingQueue, hiding, letters, parking, refused
+from tests.shared.test_store_rooms import LETTERS
+from tests.writeback.house import House, guest, home
+
+
+@pytest.fixture
+def hidden(connection_id: str) -> House:
+    return hiding(connection_id)
+
+
+@pytest.fixture
+def connection_id(request: pytest.FixtureRequest) -> str:
+    """An id of the Americas that no other test uses."""
+    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
+    return "a" + "".join(LETTERS[byte % 32] for byte in digest[:15])
+
+
+# -- driving again ---------------------------------------------------------------------------------
+
+
+def test_a_letter_should_reach_a_mended_ehr_exactly_once(hidden: House) -> None:
+    house = hidden
+    refused(house)
+    house.clock.advance(3_600)
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    (fresh,) = house.waiting()
+    message = WritebackMessage.read(fresh.text, house.sealer)
+    assert (message.attempt, message.since) == (0, "2026-03-02T15:01:00.000Z")
+    assert (letters(house), house.parked()) == ([], 0)
+    house.run_for(60)
+    assert house.adapter.said() == [("provider", "connected", 5)]
+
+
+def test_a_letter_that_is_refused_again_should_be_a_new_one(hidden: House) -> None:
+    house = hidden
+    refused(house)
+    old = letters(house)
+    parking(house).send_again(house.connection, old)
+    house.adapter.down = FORBIDDEN
+    house.run_for(60)
+    (new,) = letters(house)
+    assert (new.id, new.at > old[0].at, house.parked()) == (old[0].id, True, 1)
+    # Asked for as it was before, it is somebody else's decision.
+    assert parking(house).send_again(house.connection, old) == Tally(left=1)
+    assert parking(house).discard(house.connection, old) == Tally(left=1)
+    assert (len(letters(house)), house.parked(), house.waiting()) == (1, 1, [])
+    house.adapter.down = None
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    house.run_for(60)
+    assert len(house.adapter.held) == 1
+
+
+def test_a_copy_that_is_refused_before_its_row_is_gone_should_keep_the_new_row(hidden: House) -> None:
+    house = hidden
+    refused(house)
+    house.adapter.down = FORBIDDEN
+    queue = house.clocked["writeback"]
+    send = queue.send
+
+    def at_once(text: str, *, delay: float = 0, ttl: int = -1) -> None:
+        house.clock.advance(1)
+        send(text, delay=delay, ttl=ttl)
+        house.run()
+
+    queue.send = at_once  # type: ignore[method-assign]
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(left=1)
+    assert (len(letters(house)), house.parked()) == (1, 1)
+    queue.send = send  # type: ignore[method-assign]
+    house.adapter.down = None
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    house.run_for(60)
+    assert (len(house.adapter.held), letters(house), house.parked()) == (1, [], 0)
+
+
+def test_a_message_that_was_parked_twice_should_be_sent_once(hidden: House) -> None:
+    house = hidden
+    refused(house)
+    twin = house.waiting(PARKED)[0].text
+    house.clocked[PARKED].send(twin)
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    house.run_for(60)
+    assert len(house.adapter.calls) == 2  # once refused, once told
+    # The second of the two goes with the next search, which knows that its operation was told.
+    house.sees(90, guest("p"))
+    house.adapter.down = FORBIDDEN
+    house.run_for(60)
+    parking(house).send_again(house.connection, letters(house))
+    assert house.parked() == 0
+
+
+def test_only_the_wanted_ones_should_be_sent(hidden: House) -> None:
+    house = hidden
+    refused(house, 5)
+    first, *others = letters(house)
+    assert parking(house).send_again(house.connection, [first]) == Tally(done=1)
+    assert ([one.id for one in letters(house)], house.parked(), len(house.waiting())) == (
+        [one.id for one in others],
+        4,
+        1,
+    )
+
+
+@pytest.mark.parametrize("queue", ["attendance", "tend"])
+def test_poison_should_go_back_to_its_own_queue_unchanged(hidden: House, queue: str) -> None:
+    house = hidden
+    texts = {
+        "attendance": AttendanceMessage(house.sealed, {"a": 1}, ["t"], house.clock.now()).text(),
+        "tend": sealed("tend", {"c": house.sealed, "turn": "x"}, house.sealer),
+    }
+    house.clocked[PARKED].send(texts[queue])
+    house.region.dead_letters.add(house.connection, poison_id(texts[queue]), queue=queue, reason="poison")
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    assert [one.text for one in house.waiting(queue)] == [texts[queue]]
+    assert (letters(house), house.parked()) == ([], 0)
+
+
+def test_a_poisoned_write_back_should_be_told_once(hidden: House) -> None:
+    house = hidden
+    house.visit()
+    house.sees(5, home("d"))
+    text = house.waiting().pop().text
+    house.clocked[PARKED].send(text)
+    house.region.dead_letters.add(house.connection, poison_id(text), queue="writeback", reason="poison")
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    house.run_for(60)
+    assert (len(house.adapter.held), letters(house), house.parked()) == (1, [], 0)
+
+
+# -- what stays ------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_opened_any_more_should_stay_and_say_so(hidden: House) -> None:
+    house = hidden
+    refused(house, 2)
+    house.sealer = Sealer([b"n" * 32], house.clock)
+    house.contexts = ContextSeal(house.sealer)
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(unopened=2)
+    assert ([one.unopened for one in letters(house)], house.parked()) == ([True, True], 2)
+    assert house.waiting() == []
+    # Nobody can read them, but somebody can decide that this is the end of it.
+    assert parking(house).discard(house.connection, letters(house)) == Tally(done=2)
+    assert letters(house) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "7", '{"v":1}', '{"v":1,"kind":[]}', '{"v":1,"kind":"tend","sealed":7}', '{"v":1,"c":5}',
+     '{"v":1,"kind":"writeback","sealed":"abc"}',
+     '{"v":1,"c":{},"item":{},"tokens":[],"at":"2026-03-02T14:00:00Z"}'],
+)  # fmt: skip
+def test_poison_of_any_shape_should_keep_nobody_from_the_rest(hidden: House, text: str) -> None:
+    house = hidden
+    house.clocked[PARKED].send(text)
+    refused(house)
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    assert [one.text for one in house.waiting(PARKED)] == [text]
+
+
+def test_what_another_search_holds_should_be_left_and_not_called_unreadable(hidden: House) -> None:
+    house = hidden
+    refused(house)
+    cast("HidingQueue", house.clocked[PARKED]).receive(32, 60)
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(left=1)
+    assert parking(house).discard(house.connection, letters(house)) == Tally(left=1)
+    assert len(letters(house)) == 1
+
+
+def test_a_search_should_end_after_its_rounds_and_say_what_is_left(hidden: House) -> None:
+    house = hidden
+    for number in range(40):
+        house.clocked[PARKED].send(f"somebody else's {number}")
+    refused(house, 40)
+    tally = parking(house, Limits(rounds=2)).send_again(house.connection, letters(house))
+    assert tally == Tally(done=24, left=16)
+    assert (house.parked(), len(letters(house))) == (56, 16)
+    assert all(one.seen <= house.clock.now() for one in house.waiting(PARKED))
+
+
+def test_a_search_should_begin_nothing_after_its_time(hidden: House) -> None:
+    house = hidden
+    refused(house, 3)
+    queue = house.clocked["writeback"]
+    send = queue.send
+
+    def slowly(text: str, *, delay: float = 0, ttl: int = -1) -> None:
+        house.clock.advance(15)
+        send(text, delay=delay, ttl=ttl)
+
+    queue.send = slowly  # type: ignore[method-assign]
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=2, left=1)
+    assert all(one.seen <= house.clock.now() for one in house.waiting(PARKED))
+
+
+def test_a_row_whose_message_is_gone_should_go_once_its_operation_was_told(hidden: House) -> None:
+    house = hidden
+    refused(house)
+    (row,) = letters(house)
+    parking(house).send_again(house.connection, [row])
+    house.run_for(60)
+    # As after a crash between the last two steps.
+    house.region.dead_letters.add(house.connection, row.id, queue="writeback", reason=row.reason)
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    assert (letters(house), house.waiting(), len(house.adapter.held)) == ([], [], 1)
+
+
+# -- giving up -------------------------------------------------------------------------------------
+
+
+def test_a_letter_that_was_given_up_should_never_be_told(hidden: House) -> None:
+    house = hidden
+    refused(house, 2)
+    first, second = letters(house)
+    assert parking(house).discard(house.connection, [first]) == Tally(done=1)
+    assert ([one.id for one in letters(house)], house.parked(), house.waiting()) == ([second.id], 1, [])
+    assert house.region.operations.outcome(house.connection, first.id) == "parked"
+    house.run_for(4_000)
+    assert house.adapter.held == []

@@ -1,0 +1,143 @@
+"""Dead letters driven again: nothing lost, nothing doubled, whatever the process dies of."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Literal, cast
+
+import pytest
+
+from shared.parked import PARKED, Limits, Parked, Tally
+from shared.store import Stores
+from shared.store.queues import Queue
+from tests.fakes import FakeClock
+from tests.shared.hiding import FORBIDDEN, hiding, letters, parking, refused
+from tests.shared.test_store_rooms import LETTERS
+from tests.writeback.house import Crash, House, Trap
+
+QUICK = Limits(hide=1)
+OTHERS = "a" + "c" * 15
+
+
+@pytest.fixture
+def connection_id(request: pytest.FixtureRequest) -> str:
+    """An id of the Americas that no other test uses."""
+    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
+    return "a" + "".join(LETTERS[byte % 32] for byte in digest[:15])
+
+
+# -- crashes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("mended", [True, False], ids=["mended", "refused once more"])
+@pytest.mark.parametrize("act", ["send_again", "discard"])
+def test_a_crash_at_any_call_should_lose_and_double_nothing(
+    connection_id: str, when: Literal["before", "after"], mended: bool, act: str
+) -> None:
+    """After each crash the worker takes whatever was sent before anybody presses the button again."""
+
+    def played(at: int) -> House:
+        house = hiding(connection_id)
+        refused(house, 2)
+        house.clocked[PARKED].send("somebody else's")
+        house.adapter.failures = [] if mended else [FORBIDDEN]
+        house.trap.at, house.trap.when, house.trap.count = at, when, 0
+        try:
+            getattr(parking(house), act)(house.connection, letters(house))
+        except Crash:
+            house.start()
+        house.trap.at = 0
+        return house
+
+    calls = played(0).trap.count
+    assert calls > 8
+    for number in range(1, calls + 1):
+        house = played(number)
+        for _ in range(3):
+            house.run_for(120)
+            getattr(parking(house), act)(house.connection, letters(house))
+        house.run_for(120)
+        assert (letters(house), house.waiting()) == ([], []), number
+        assert [one.text for one in house.waiting(PARKED)] == ["somebody else's"], number
+        told = [one.operation for one in house.adapter.held]
+        if act == "send_again":
+            assert len(told) == len(set(told)) == 2, number
+        else:
+            assert told == [], number
+
+
+# -- on the real storage ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real(stores: Stores, connection_id: str, clock: FakeClock) -> House:
+    """Rows and parked messages in Azurite."""
+    region = stores.of(connection_id)
+    house = House(connection_id, region.table, clock, Trap())
+    house.clocked[PARKED] = cast("Any", region.queue(PARKED))
+    return house
+
+
+@pytest.fixture
+def empty(stores: Stores) -> Callable[[], Queue]:
+    """The queue of all tests, emptied."""
+
+    def emptied() -> Queue:
+        queue = stores.region("americas").queue(PARKED)
+        while found := queue.receive(32):
+            for message in found:
+                queue.delete(message)
+        return queue
+
+    return emptied
+
+
+@pytest.mark.azurite
+def test_on_the_real_storage_others_should_be_handed_back_at_once(
+    real: House, empty: Callable[[], Queue]
+) -> None:
+    house, queue = real, empty()
+    for number in range(40):
+        queue.send(f"somebody else's {number}")
+    refused(house, 3)
+    queue.send("the last")
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=3)
+    assert letters(house) == []
+    seen = [message for _ in range(3) for message in queue.receive(32, 30)]
+    assert all(queue.delete(message) for message in seen)
+    assert sorted(message.text for message in seen) == sorted(
+        ["the last", *(f"somebody else's {number}" for number in range(40))]
+    )
+    house.run_for(60)
+    assert len(house.adapter.held) == 3
+
+
+@pytest.mark.azurite
+def test_on_the_real_storage_a_crash_should_hide_messages_for_a_bounded_time_only(
+    real: House, empty: Callable[[], Queue]
+) -> None:
+    house, queue = real, empty()
+    refused(house, 2)
+    house.trap.at, house.trap.when, house.trap.count = 6, "before", 0
+    with pytest.raises(Crash):
+        parking(house, QUICK).send_again(house.connection, letters(house))
+    house.start()
+    time.sleep(1.1)
+    assert queue.length() > 0
+    parking(house, QUICK).send_again(house.connection, letters(house))
+    house.run_for(60)
+    assert (letters(house), queue.length(), len(house.adapter.held)) == ([], 0, 2)
+
+
+@pytest.mark.azurite
+def test_on_the_real_storage_a_letter_of_another_connection_should_stay(
+    real: House, empty: Callable[[], Queue]
+) -> None:
+    house, queue = real, empty()
+    refused(house)
+    theirs = SimpleNamespace(of=lambda _: house.region)
+    other = Parked(cast("Any", theirs), house.contexts, house.sealer, house.clock)
+    assert other.send_again(OTHERS, letters(house)).done == 0
+    assert (len(letters(house)), queue.length()) == (1, 1)
