@@ -20,7 +20,7 @@ class RefusedForNow(StatusRefused):
     """A refusal that passes by itself, although its status says so to FHIR servers alone."""
 
     @property
-    def transient(self) -> bool:
+    def transient(self) -> bool:  # type: ignore[override]
         """Always."""
         return True
 

@@ -153,10 +153,11 @@ class Line(Outbound):
 
     def send(self, method: str, url: str, **more: Any) -> Answer:
         assert url.startswith("https://")
-        parts = {name: more.get(name) for name in ("form", "query", "json")}
-        limits = {"timeout": more.get("timeout", 10.0), "max_bytes": more.get("max_bytes", 1_000_000)}
-        got = self._far_end(Sent(method, url, more.get("headers") or {}, **parts, **limits))
-        if len(got.body) > limits["max_bytes"]:
+        parts: dict[str, Any] = {name: more.get(name) for name in ("form", "query", "json")}
+        seconds, most = more.get("timeout", 10.0), more.get("max_bytes", 1_000_000)
+        sent = Sent(method, url, more.get("headers") or {}, **parts, timeout=seconds, max_bytes=most)
+        got = self._far_end(sent)
+        if len(got.body) > most:
             raise AnswerRefused("the answer is too large")
         return got
 

@@ -23,8 +23,10 @@ PERMITTED = {
     ("arrived", "checked-in"),
     ("checked-in", "fulfilled"),
 }
-STATUSES = ("proposed", "pending", "booked", "arrived", "checked-in", "fulfilled", "cancelled", "noshow")
-STATUSES += ("entered-in-error", "waitlist", "", "Booked")
+STATUSES = [
+    *("proposed", "pending", "booked", "arrived", "checked-in", "fulfilled", "cancelled", "noshow"),
+    *("entered-in-error", "waitlist", "", "Booked"),
+]
 PROVIDER = telling(role="provider", user="Practitioner/p-1")
 
 
@@ -235,11 +237,10 @@ def test_only_an_appointment_that_the_launch_named_is_moved(changes: Changes, as
 
 def test_a_human_word_stays_in_every_order_of_events() -> None:
     """Patient, clinician and outcome, with a clerk who cancels at any moment between them."""
-    options = {"provider_connected": "checked-in", "took_place": "fulfilled"}
     steps: list[Callable[[Desk], None]] = [
-        lambda desk: tell(desk, **options),
-        lambda desk: tell(desk, PROVIDER, **options),
-        lambda desk: tell_outcome(desk, "took-place", **options),
+        tell,
+        lambda desk: tell(desk, PROVIDER, provider_connected="checked-in"),
+        lambda desk: tell_outcome(desk, "took-place", took_place="fulfilled"),
     ]
     for moment in range(len(steps)):
         desk = Desk()
