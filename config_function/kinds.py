@@ -64,7 +64,7 @@ KINDS: Mapping[EhrKind, Kind] = {
         "oracle",
         "Oracle Health",
         "the Oracle Health code Console",
-        {"visit_kind": "appointment", "visit_key": "", "adapter": "none"},
+        {"visit_kind": "appointment", "visit_key": "", "adapter": "oracle"},
         base_example="https://fhir-ehr.cerner.com/r4/00000000-0000-0000-0000-000000000000",
     ),
     "fhir": Kind(

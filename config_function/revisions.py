@@ -16,6 +16,7 @@ from config_function.fields import OPTIONS, get
 from shared.clock import parse_timestamp
 from shared.connection import Client, Connection, Endpoints, Proof, Revision, State
 from shared.ehr.catalogue import SHEETS
+from shared.ehr.scopes import needs_secret
 from shared.errors import FieldRefusal, Refusal
 from shared.texts import Sentence, Text
 
@@ -87,6 +88,8 @@ def need_complete(revision: Revision, fhir_base: str) -> None:
         faults["visit_key"] = Text("Name the member of the token response that holds the visit's ID.")
     if revision.writeback.adapter != "none" and not revision.backend.client_id:
         faults["backend_client_id"] = Text("Write-back needs this client ID.")
+    if revision.backend.auth != "client_secret_basic" and needs_secret(revision.writeback):
+        faults["backend_auth"] = Text("With these options of the write-back the client needs a secret.")
     if revision.provider.client_id and revision.provider.client_id == revision.patient.client_id:
         # One client for both would let a patient's launch be redeemed at the clinicians' door.
         faults["patient_client_id"] = Text("Patients need a client of their own, not the clinicians'.")

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from config_function.access import View
 from config_function.checks.verdict import Trial, Verdict, remedy_for, said
 from shared.connection import Endpoints
-from shared.ehr.scopes import backend_scope
+from shared.ehr.scopes import backend_scope, needs_secret
 from shared.errors import AntesalaError, Refusal, StatusRefused
 from shared.smart.discovery import Discovery, SmartConfiguration
 from shared.smart.token import Tokens
@@ -73,6 +73,8 @@ class EhrProbes:
         client = revision.backend
         if revision.writeback.adapter == "none":
             return trial.skipped(Text("Write-back is switched off."))
+        if needs_secret(revision.writeback):
+            return trial.skipped(Text("The write-back uses a user name and password, no token."))
         if not client.client_id:
             remedy = Text("Register the backend client and enter its ID.")
             return trial.skipped(Text("There is no client ID yet."), remedy)

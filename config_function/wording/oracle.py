@@ -43,6 +43,10 @@ ORACLE = Wording(
         The sheet writes scopes as SMART v1 does (.read, .write). Which SMART version fits your domain,
         check in your documentation: it cannot be changed once an application is registered.
 
+        The backend application needs scopes to read and to write appointments: Antesala reads an
+        appointment's status before it moves it, and leaves one alone that people have set to something
+        else. Without write-back there is no backend application on the sheet.
+
         Have the application validated by Oracle Health and enabled in your domain, for the users and roles
         that are to have it. Test and production are domains of their own.
     """),
@@ -92,6 +96,16 @@ ORACLE = Wording(
             "A launch ends with launch-incomplete, because iss and launch are missing.",
             ("Build it as a SMART application that is started by its registered SMART Launch URI."),
             ("launch-incomplete",),
+        ),
+        Mistake(
+            "appointment-unwritable",
+            "The backend application may not write appointments",
+            "Visits work, but write-backs are parked with status 403.",
+            (
+                "Give the backend application the scopes of the sheet, and have it enabled in your domain "
+                "again. Then send the parked write-backs once more."
+            ),
+            (),
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """Epic's connection status service, SetExternalConnectionStatus (reference ehr.md 2.6).
 
 Little of it is public: whatever is not verified is an option of the write-back (``epic_options``). Success is
-any 2xx, whatever the body.
+any 2xx, whatever the body. There is no public service for what a visit amounted to: that is not told.
 """
 
 import re
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from shared.connection import Approved
-from shared.ehr.backend import Backend
-from shared.ehr.epic_options import SHEET, interconnect_of
+from shared.ehr.epic_options import BASIC, SHEET, interconnect_of
 from shared.ehr.port import DeviceTelling, Telling
+from shared.ehr.senders import Senders
 from shared.errors import AnswerRefused, StatusRefused
 from shared.outbound import Answer
 from shared.smart.dialect import DIALECTS
@@ -27,8 +27,8 @@ class EpicAdapter:
 
     semantics: Literal["state", "event"] = "state"
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, senders: Senders) -> None:
+        self._senders = senders
 
     def tell(self, approved: Approved, telling: Telling) -> None:
         """See ``Adapter.tell``. The service knows persons only: the unattributed make no call."""
@@ -54,14 +54,17 @@ class EpicAdapter:
         method = options["method"].upper()
         if method not in _METHODS:
             raise AnswerRefused("the option method is neither POST nor GET")
-        answer = self._backend.send(
-            approved,
-            method,
-            service_url(approved, {**options, "path": path}),
-            headers=DIALECTS["epic"].headers(approved.revision.backend.client_id),
-            form=values if method == "POST" else None,
-            query=values if method == "GET" else None,
-        )
+        client_id = approved.revision.backend.client_id
+        url = service_url(approved, {**options, "path": path})
+        headers = DIALECTS["epic"].headers(client_id)
+        form, query = (values, None) if method == "POST" else (None, values)
+        if options["auth"] == BASIC:
+            user = options["basic_user"] or client_id
+            answer = self._senders.basic.send(
+                approved, method, url, user=user, headers=headers, form=form, query=query
+            )
+        else:
+            answer = self._senders.bearer.send(approved, method, url, headers=headers, form=form, query=query)
         if not answer.ok:
             raise StatusRefused(answer.status, _code(answer), answer.retry_after())
 

@@ -10,9 +10,10 @@ from shared.ehr.port import Adapter
 from shared.texts import Sentence, Text
 
 if TYPE_CHECKING:
-    from shared.ehr.backend import Backend
+    from shared.ehr.senders import Senders
 
 _PATH = r"/?[A-Za-z0-9_~%][A-Za-z0-9._~\-/%]*"
+BASIC = "basic"
 _FHIR_PART = "/api/fhir/"
 _BASE = r"https://[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~\-/%]*)?"
 
@@ -60,6 +61,25 @@ _OPTIONS = (
         "The method is POST or GET.",
         "POST",
         choices=(("POST", "POST"), ("GET", "GET")),
+    ),
+    Option(
+        "auth",
+        "How the service is called",
+        "As the backend app with a token, or as an EHR user with that app's client secret as the password.",
+        "Choose one of the list.",
+        "bearer",
+        choices=(
+            ("bearer", "With a token of the backend app"),
+            (BASIC, "With user name and password (Basic)"),
+        ),
+    ),
+    Option(
+        "basic_user",
+        "User name for Basic",
+        "For example emp$ and the ID of the EHR user. Leave it empty to take the backend app's client ID.",
+        "A user name has up to 120 visible characters, none of them a colon, < or >.",
+        pattern=r"[!-9;=?-~]+",
+        most=120,
     ),
     Option(
         "interconnect_base",
@@ -134,10 +154,14 @@ def _repeated(values: Mapping[str, str], names: tuple[str, ...]) -> Iterator[str
     return (name for name in names if texts.count(values[name]) > 1)
 
 
-def _make(backend: "Backend", _: Clock) -> Adapter:
+def _is_basic(values: Mapping[str, str]) -> bool:
+    return values["auth"] == BASIC
+
+
+def _make(senders: "Senders", _: Clock) -> Adapter:
     from shared.ehr.epic import EpicAdapter
 
-    return EpicAdapter(backend)
+    return EpicAdapter(senders)
 
 
-SHEET = Sheet("epic", "Epic connection status", _make, _OPTIONS, _check)
+SHEET = Sheet("epic", "Epic connection status", _make, _OPTIONS, _check, needs_secret=_is_basic)

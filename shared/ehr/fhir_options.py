@@ -1,5 +1,6 @@
-"""The options of writing AuditEvents to a FHIR R4 server (reference ehr.md 4.1)."""
+"""The options of writing to a FHIR R4 server (reference ehr.md 4.1 and 4.2)."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shared.clock import Clock
@@ -7,7 +8,11 @@ from shared.ehr.options import Option, Sheet, scope
 from shared.ehr.port import Adapter
 
 if TYPE_CHECKING:
-    from shared.ehr.backend import Backend
+    from shared.ehr.senders import Senders
+
+YES, NO = "yes", "no"
+_SWITCH = ((NO, "No"), (YES, "Yes"))
+_CHOOSE = "Choose one of the list."
 
 _OPTIONS = (
     Option(
@@ -18,15 +23,35 @@ _OPTIONS = (
         pattern=r"[A-Za-z][A-Za-z0-9+.\-]*:[!#-;=?-~]+",
         most=200,
     ),
+    Option(
+        "outcome",
+        "Also tell what a visit amounted to",
+        "One more AuditEvent when the visit is over: it took place, or who did not come.",
+        _CHOOSE,
+        NO,
+        choices=_SWITCH,
+    ),
+    Option(
+        "encounter_status",
+        "Also set the encounter's status",
+        "In progress when the clinician connects, finished when the visit took place. What people set stays.",
+        _CHOOSE,
+        NO,
+        choices=_SWITCH,
+    ),
     # The form of SMART v1, which servers of v2 take, too.
     scope("system/AuditEvent.write"),
 )
 
 
-def _make(backend: "Backend", clock: Clock) -> Adapter:
+def _more_scopes(values: Mapping[str, str]) -> str:
+    return "system/Encounter.read system/Encounter.write" if values["encounter_status"] == YES else ""
+
+
+def _make(senders: "Senders", clock: Clock) -> Adapter:
     from shared.ehr.fhir import FhirAdapter
 
-    return FhirAdapter(backend, clock)
+    return FhirAdapter(senders.bearer, clock)
 
 
-SHEET = Sheet("fhir", "FHIR AuditEvent", _make, _OPTIONS)
+SHEET = Sheet("fhir", "FHIR AuditEvent", _make, _OPTIONS, more_scopes=_more_scopes)

@@ -13,11 +13,13 @@ from shared.ehr.port import Adapter
 from shared.texts import Sentence
 
 if TYPE_CHECKING:
-    from shared.ehr.backend import Backend
+    from shared.ehr.senders import Senders
 
-type Make = Callable[[Backend, Clock], Adapter]
+type Make = Callable[[Senders, Clock], Adapter]
 type Faults = Mapping[str, Sentence]
 type Check = Callable[[Mapping[str, str], str], Faults]
+type Scopes = Callable[[Mapping[str, str]], str]
+type Needs = Callable[[Mapping[str, str]], bool]
 
 # Scope tokens of RFC 6749 section 3.3, without what begins a tag.
 _SCOPES = r"[!#-;=?-\[\]-~]+( [!#-;=?-\[\]-~]+)*"
@@ -46,12 +48,23 @@ def no_faults(_: Mapping[str, str], __: str) -> Faults:
     return {}
 
 
+def no_scopes(_: Mapping[str, str]) -> str:
+    """For an adapter whose usual scopes do for all of its options."""
+    return ""
+
+
+def no_secret(_: Mapping[str, str]) -> bool:
+    """For an adapter that takes a backend client of either kind."""
+    return False
+
+
 @dataclass(frozen=True)
 class Sheet:
     """One adapter as the portal knows it. ``make`` builds it, and imports it no earlier.
 
     ``check``: what is wrong with options that are right one by one, by option name; it is given what was set
-    and the FHIR base.
+    and the FHIR base. ``more_scopes``: what these values need beside the usual scopes. ``needs_secret``:
+    whether with these values the backend client must have a secret.
     """
 
     code: str
@@ -59,10 +72,18 @@ class Sheet:
     make: Make
     options: tuple[Option, ...] = ()
     check: Check = no_faults
+    more_scopes: Scopes = no_scopes
+    needs_secret: Needs = no_secret
 
     def values(self, given: Mapping[str, str]) -> dict[str, str]:
         """Every option by name: as set, or its default where it is not set or empty."""
         return {option.name: given.get(option.name, "").strip() or option.default for option in self.options}
+
+    def scopes(self, given: Mapping[str, str]) -> str:
+        """What the backend client asks for, space-separated: as set, or what the other options need."""
+        values = self.values(given)
+        usual = values.get("scope", "")
+        return usual if given.get("scope", "").strip() else f"{usual} {self.more_scopes(values)}".strip()
 
 
 def scope(default: str) -> Option:

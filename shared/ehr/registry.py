@@ -7,6 +7,7 @@ from shared.connection import Approved
 from shared.ehr.backend import Backend, BackendTokens
 from shared.ehr.catalogue import SHEETS
 from shared.ehr.port import Adapter, DeviceAdapter, OutcomeAdapter
+from shared.ehr.senders import Basic, Senders
 from shared.outbound import Outbound
 from shared.smart.discovery import Discovery
 from shared.smart.token import Tokens
@@ -16,9 +17,10 @@ class Adapters:
     """Every adapter there is; they share the tokens."""
 
     def __init__(self, outbound: Outbound, discovery: Discovery, tokens: Tokens, clock: Clock) -> None:
-        backend = Backend(outbound, BackendTokens(discovery, tokens, clock))
+        bearer = Backend(outbound, BackendTokens(discovery, tokens, clock))
+        senders = Senders(bearer, Basic(outbound, tokens))
         self._adapters: Mapping[str, Adapter] = {
-            code: sheet.make(backend, clock) for code, sheet in SHEETS.items()
+            code: sheet.make(senders, clock) for code, sheet in SHEETS.items()
         }
 
     def of(self, approved: Approved) -> Adapter:

@@ -91,6 +91,10 @@ class Tokens:
             raise AnswerRefused("a public client cannot authenticate on its own")
         return self._ask(config, client, {"grant_type": "client_credentials", "scope": scope}, tenant)
 
+    def secret(self, client: Client) -> str:
+        """The client's own secret, for a service that takes it as a password; SecretMissing, Unreachable."""
+        return self._secrets.read(client.secret_name)
+
     def _ask(
         self, config: SmartConfiguration, client: Client, form: Mapping[str, str], tenant: str
     ) -> TokenAnswer:
@@ -113,7 +117,7 @@ class Tokens:
         if client.auth == "none":
             return {"client_id": client.client_id}, {}
         if client.auth == "client_secret_basic":
-            secret = self._secrets.read(client.secret_name)
+            secret = self.secret(client)
             pair = f"{quote_plus(client.client_id)}:{quote_plus(secret)}"
             return {}, {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
         assertion = client_assertion(

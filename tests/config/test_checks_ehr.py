@@ -130,6 +130,12 @@ def test_no_token_is_asked_for_where_none_is_needed(house: House, admin: Browser
     assert outcome(admin, connection, "backend-token") == ("skipped", "Write-back is switched off.")
 
 
+def test_no_token_is_asked_for_where_a_password_is_used(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin, writeback_options={"auth": "basic"})
+    verdict_and_reason = outcome(admin, connection, "backend-token")
+    assert verdict_and_reason == ("skipped", "The write-back uses a user name and password, no token.")
+
+
 def test_no_token_is_asked_for_before_there_is_a_client(house: House, admin: Browser) -> None:
     connection = drafted(house, admin, backend_client_id="")
     found = verdict(admin, connection, "backend-token")

@@ -48,7 +48,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("frames", "\n".join(f"https://ehr-{n}.sierra.example" for n in range(11))),
     ("issuers", "\n".join(f"https://ehr.sierra.example/{n}" for n in range(5))),
     ("adapter", "shell"),
-    ("adapter", "oracle"),
+    ("adapter", "Oracle"),
     ("writeback_options", "method=GET"),
     ("writeback_options", ["method"]),
     ("writeback_options", {f"a{n}": "b" for n in range(21)}),

@@ -171,6 +171,20 @@ def test_the_sheet_names_what_each_client_needs() -> None:
     assert backend.launch_url == ""
 
 
+@pytest.mark.parametrize(
+    ("kind", "scopes"),
+    [
+        ("epic", "system/Encounter.read"),
+        ("oracle", "system/Appointment.read system/Appointment.write"),
+        ("fhir", "system/AuditEvent.write"),
+    ],
+)
+def test_each_ehr_begins_with_its_own_write_back_and_the_scopes_for_it(kind: EhrKind, scopes: str) -> None:
+    begun = replace(REVISION, writeback=Writeback(KINDS[kind].defaults["adapter"]))
+    backend = registration(ADDRESSES, replace(EPIC, kind=kind), begun)[2]
+    assert (begun.writeback.adapter, backend.client, backend.scopes) == (kind, "backend", scopes)
+
+
 def test_a_client_with_a_secret_is_given_no_key_address() -> None:
     secret = replace(REVISION, patient=Client("pat", "client_secret_basic", secret_name="x"))
     assert registration(ADDRESSES, EPIC, secret)[1].jwks_url == ""

@@ -28,6 +28,9 @@ REFUSED: list[tuple[str, str, Any]] = [
     ("epic", "vendor_name", "two\nlines"),
     ("epic", "method", "DELETE"),
     ("epic", "method", "get"),
+    ("epic", "auth", "Basic"),
+    ("epic", "basic_user", "emp$1:x"),
+    ("epic", "basic_user", "<b>"),
     ("epic", "interconnect_base", "http://ehr.test/"),
     ("epic", "interconnect_base", "https://user@ehr.test/"),
     ("epic", "interconnect_base", "https://ehr.test/?a=b"),
@@ -41,6 +44,15 @@ REFUSED: list[tuple[str, str, Any]] = [
     ("epic", "scope", "a\tb"),
     ("epic", "scope", 'a"b'),
     ("epic", "scope", "x" * 201),
+    ("oracle", "patient_connected", "fulfilled"),
+    ("oracle", "patient_connected", "cancelled"),
+    ("oracle", "provider_connected", "arrived"),
+    ("oracle", "provider_disconnected", "noshow"),
+    ("oracle", "took_place", "checked-in"),
+    ("oracle", "patient_no_show", "fulfilled"),
+    ("oracle", "method", "GET"),
+    ("fhir", "outcome", "true"),
+    ("fhir", "encounter_status", "finished"),
     ("fhir", "status_connected", "1"),
     ("fhir", "user_system", "no uri"),
     ("fhir", "user_system", "hospital"),
@@ -169,6 +181,19 @@ def test_without_write_back_no_client_is_asked_for(house: House) -> None:
     assert "Still to be decided" not in admin.get(f"/config/connections/{connection}").text
 
 
+def test_a_user_name_and_password_need_a_client_with_a_secret(house: House) -> None:
+    admin = house.browser(ADMIN)
+    connection = house.begun(admin)
+    assert posted(admin, connection, {"epic-auth": "basic", "epic-basic_user": "emp$1"}).status == 303
+    page = admin.get(f"/config/connections/{connection}").text
+    assert f'<a href="/config/connections/{connection}/edit/writeback#backend_auth">' in page
+    form = {"epic-auth": "basic", "backend_auth": "client_secret_basic", "backend_secret": "s3cret-word"}
+    assert posted(admin, connection, form).status == 303
+    page = admin.get(f"/config/connections/{connection}").text
+    assert "Still to be decided" not in page
+    assert "s3cret-word" not in page
+
+
 def test_a_base_that_does_not_show_the_way_must_be_completed_before_it_is_submitted(house: House) -> None:
     admin = house.browser(ADMIN)
     house.base = house.base.replace("/api/FHIR/R4", "/r4")
@@ -206,13 +231,13 @@ def test_what_somebody_else_saved_stands_beneath_an_option(house: House) -> None
 
 
 def test_a_choice_that_is_gone_is_shown_and_refused(house: House) -> None:
-    gone = Revision("a" * 16, 1, "draft", "Sierra", writeback=Writeback("oracle"), backend=Client("b"))
+    gone = Revision("a" * 16, 1, "draft", "Sierra", writeback=Writeback("gone"), backend=Client("b"))
     [group, *_] = forms.groups("writeback", gone)
-    assert group.plain[0].value == "oracle"
+    assert group.plain[0].value == "gone"
     admin = house.browser(ADMIN)
-    page = posted(admin, house.begun(admin), {"adapter": "oracle"})
+    page = posted(admin, house.begun(admin), {"adapter": "gone"})
     assert page.status == 422
-    assert '<option value="oracle" selected>oracle</option>' in page.text
+    assert '<option value="gone" selected>gone</option>' in page.text
 
 
 def test_the_openapi_document_describes_each_option() -> None:

@@ -1,24 +1,29 @@
-"""A line to an EHR that tests answer themselves, and the tellings that go over it."""
+"""A line to an EHR that tests answer themselves, and what is told over it."""
 
 import json as json_text
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from time import sleep
-from typing import Any, Literal
+from typing import Any
 
 from shared.connection import Approved, Client, Connection, EhrKind, Endpoints, Revision, Writeback
 from shared.context import VisitContext
-from shared.ehr.port import Telling
+from shared.ehr.port import DeviceTelling, OutcomeTelling, Telling
 from shared.ehr.registry import Adapters
-from shared.errors import Unreachable
+from shared.errors import AnswerRefused, Unreachable
 from shared.keys import SigningKeys
 from shared.outbound import Answer, Outbound
 from shared.smart.discovery import Discovery
 from shared.smart.token import Tokens
 from tests.fakes import FakeClock, MemorySecrets, SeededEntropy
 
-BASES = {"epic": "https://ehr.test/interconnect/api/FHIR/R4", "fhir": "https://ehr.test/fhir"}
+BASES = {
+    "epic": "https://ehr.test/interconnect/api/FHIR/R4",
+    "oracle": "https://ehr.test/r4/tenant",
+    "fhir": "https://ehr.test/fhir",
+    "none": "https://ehr.test/fhir",
+}
 TOKEN_URL = "https://ehr.test/oauth2/token"
 AT = datetime(2026, 3, 2, 14, 5, 7, 250_000, tzinfo=UTC)
 OPERATION = "0b9c7a52-6a0f-5f4c-8e5a-0f6d6a1c2b3d"
@@ -34,11 +39,50 @@ class Sent:
     form: Mapping[str, str] | None
     query: Any
     json: Any
+    timeout: float = 0.0
+    max_bytes: int = 0
+
+
+@dataclass
+class Kept:
+    """A resource of the EHR, which changes only under its version."""
+
+    document: dict[str, Any]
+    version: int = 1
+
+    @property
+    def etag(self) -> str:
+        return f'W/"{self.version}"'
+
+    def set(self, status: str) -> None:
+        """What a person at the EHR does."""
+        self.document = {**self.document, "status": status}
+        self.version += 1
+
+    def written(self, sent: Sent) -> Answer:
+        if sent.headers.get("If-Match") != self.etag:
+            return answer(409 if "If-Match" in sent.headers else 412)
+        if sent.method == "PUT":
+            self.set(sent.json["status"])
+            return answer(200)
+        for one in sent.json:
+            if one["op"] == "test" and self.document[one["path"][1:]] != one["value"]:
+                return answer(409)
+        self.set(sent.json[-1]["value"])
+        return answer(200)
+
+
+def kept(kind: str, name: str, status: str) -> Kept:
+    return Kept({"resourceType": kind, "id": name, "status": status, "extension": [{"url": "x"}]})
 
 
 @dataclass
 class Desk:
-    """What the EHR answers: discovery and tokens by itself, ``answers`` to what we tell, then 200."""
+    """What the EHR answers: discovery and tokens by itself, ``answers`` to what we tell, then 200.
+
+    Appointment and Encounter are ``kept``: they can be read (or ``read_answers`` come first) and changed.
+    ``meanwhile``: what happens at the EHR between our reading and our writing, once each.
+    """
 
     answers: list[Answer | Exception] = field(default_factory=list)
     told: list[Sent] = field(default_factory=list)
@@ -47,6 +91,14 @@ class Desk:
     expires_in: int = 300
     slow: float = 0.0
     token_url: str = TOKEN_URL
+    reads: list[Sent] = field(default_factory=list)
+    read_answers: list[Answer | Exception] = field(default_factory=list)
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+    appointment: Kept = field(default_factory=lambda: kept("Appointment", "appt-1", "booked"))
+    encounter: Kept = field(default_factory=lambda: kept("Encounter", "enc-1", "planned"))
+    encounters: dict[str, Any] | None = field(
+        default_factory=lambda: {"type": "Encounter", "interaction": [{"code": "read"}, {"code": "patch"}]}
+    )
     audit_event: dict[str, Any] | None = field(
         default_factory=lambda: {
             "type": "AuditEvent",
@@ -66,13 +118,30 @@ class Desk:
             return answer(200, members | {"expires_in": self.expires_in})
         if sent.url.endswith("/metadata"):
             self.metadata.append(sent)
-            resources = [{"type": "Patient"}] + ([self.audit_event] if self.audit_event else [])
+            declared = [one for one in (self.audit_event, self.encounters) if one]
+            resources = [{"type": "Patient"}, *declared]
             return answer(200, {"rest": [{"mode": "server", "resource": resources}]})
+        record = self.record(sent.url)
+        if record and sent.method == "GET":
+            self.reads.append(sent)
+            return said(self.read_answers, lambda: answer(200, record.document, etag=record.etag))
         self.told.append(sent)
-        reply = self.answers.pop(0) if self.answers else answer(200)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+        if record and self.meanwhile:
+            self.meanwhile.pop(0)()
+        return said(self.answers, lambda: record.written(sent) if record else answer(200))
+
+    def record(self, url: str) -> Kept | None:
+        for one in (self.appointment, self.encounter):
+            if url.endswith(f"/{one.document['resourceType']}/{one.document['id']}"):
+                return one
+        return None
+
+
+def said(prepared: list[Answer | Exception], otherwise: Callable[[], Answer]) -> Answer:
+    reply = prepared.pop(0) if prepared else otherwise()
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
 class Line(Outbound):
@@ -84,8 +153,13 @@ class Line(Outbound):
 
     def send(self, method: str, url: str, **more: Any) -> Answer:
         assert url.startswith("https://")
-        parts = {name: more.get(name) for name in ("form", "query", "json")}
-        return self._far_end(Sent(method, url, more.get("headers") or {}, **parts))
+        parts: dict[str, Any] = {name: more.get(name) for name in ("form", "query", "json")}
+        seconds, most = more.get("timeout", 10.0), more.get("max_bytes", 1_000_000)
+        sent = Sent(method, url, more.get("headers") or {}, **parts, timeout=seconds, max_bytes=most)
+        got = self._far_end(sent)
+        if len(got.body) > most:
+            raise AnswerRefused("the answer is too large")
+        return got
 
 
 def answer(status: int, document: Any = None, **headers: str) -> Answer:
@@ -104,11 +178,7 @@ def adapters(far_end: Callable[[Sent], Answer], clock: FakeClock, secrets: Memor
 
 
 def approved(kind: str, **options: str) -> Approved:
-    kinds: dict[str, tuple[EhrKind, Literal["epic", "fhir"]]] = {
-        "epic": ("epic", "epic"),
-        "fhir": ("fhir", "fhir"),
-    }
-    ehr, adapter = kinds[kind]
+    ehrs: dict[str, EhrKind] = {"epic": "epic", "oracle": "oracle", "fhir": "fhir", "none": "fhir"}
     one = "aabcdefghijklmno"
     revision = Revision(
         one,
@@ -116,14 +186,16 @@ def approved(kind: str, **options: str) -> Approved:
         "approved",
         "Test",
         backend=Client("backend-1", "client_secret_basic", secret_name="backend-secret"),
-        writeback=Writeback(adapter, options),
+        writeback=Writeback(kind, options),
         endpoints=Endpoints("", "https://ehr.test/oauth2/authorize", TOKEN_URL, ""),
     )
-    return Approved(Connection(one, "t", "americas", "test", ehr, BASES[kind], ""), revision)
+    return Approved(Connection(one, "t", "americas", "test", ehrs[kind], BASES[kind], ""), revision)
+
+
+CONTEXT = VisitContext("aabcdefghijklmno", "key", "session", "880014417731", "appt-1", "enc-1", "pat-1")
 
 
 def telling(**changes: Any) -> Telling:
-    context = VisitContext("aabcdefghijklmno", "key", "session", "880014417731", "appt-1", "enc-1", "pat-1")
     values: dict[str, Any] = {
         "operation": OPERATION,
         "status": "connected",
@@ -132,6 +204,15 @@ def telling(**changes: Any) -> Telling:
         "role": "patient",
         "user": "Patient/pat-1",
         "reconstructed": False,
-        "context": context,
+        "context": CONTEXT,
     }
     return Telling(**(values | changes))
+
+
+def outcome(**changes: Any) -> OutcomeTelling:
+    one = OutcomeTelling(OPERATION, "took-place", AT, AT + timedelta(minutes=20), CONTEXT)
+    return replace(one, **changes)
+
+
+def device(**changes: Any) -> DeviceTelling:
+    return replace(DeviceTelling(OPERATION, "works", AT, "Patient/pat-1", "pat-1", CONTEXT), **changes)

@@ -1,10 +1,12 @@
 """SetExternalConnectionStatus: the parameters, and every option of them."""
 
+from base64 import b64decode
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from shared.connection import Client
 from shared.ehr.epic_options import SHEET
 from shared.errors import AnswerRefused, StatusRefused
 from tests.ehr.line import Desk, adapters, answer, approved, telling
@@ -97,3 +99,67 @@ def test_no_token_should_go_to_a_host_that_nobody_approved() -> None:
     with pytest.raises(AnswerRefused):
         told(desk, {"interconnect_base": "https://elsewhere.test/interconnect"})
     assert not desk.told
+
+
+BASIC = {"auth": "basic", "basic_user": "emp$88101"}
+
+
+def authorization(desk: Desk) -> str:
+    kind, _, pair = desk.told[0].headers["Authorization"].partition(" ")
+    assert kind == "Basic"
+    return b64decode(pair).decode()
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_user_name_goes_with_the_backend_clients_secret_and_no_token(method: str) -> None:
+    desk = Desk()
+    told(desk, BASIC | {"method": method})
+    assert authorization(desk) == "emp$88101:s3cret"
+    assert desk.told[0].headers["Epic-Client-ID"] == "backend-1"
+    assert ("s3cret" in f"{desk.told[0].url} {desk.told[0].form} {desk.told[0].query}") is False
+    assert not desk.tokens
+
+
+def test_the_client_id_is_the_user_name_where_none_is_set() -> None:
+    desk = Desk()
+    told(desk, {"auth": "basic"})
+    assert authorization(desk) == "backend-1:s3cret"
+
+
+def test_a_password_should_go_to_no_host_that_nobody_approved() -> None:
+    desk = Desk()
+    with pytest.raises(AnswerRefused):
+        told(desk, BASIC | {"interconnect_base": "https://elsewhere.test/interconnect"})
+    assert not desk.told
+
+
+# A left-over secret of a client that authenticates with our keys is no password either.
+@pytest.mark.parametrize(
+    "client",
+    [Client("b", secret_name="backend-secret"), Client("b", "client_secret_basic", secret_name="lost")],
+)
+def test_without_a_secret_nothing_is_sent(client: Client) -> None:
+    desk = Desk()
+    one = approved("epic", **BASIC)
+    one = replace(one, revision=replace(one.revision, backend=client))
+    registry = adapters(desk, FakeClock(), MemorySecrets(backend_secret="s3cret"))
+    with pytest.raises(AnswerRefused):
+        registry.of(one).tell(one, telling())
+    assert not desk.told
+
+
+@pytest.mark.parametrize(("status", "transient"), [(401, False), (307, False), (429, True), (503, True)])
+def test_a_refused_password_is_not_tried_again_and_shown_to_nobody(
+    status: int, transient: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(answers=[answer(status, retry_after="7")])
+    with caplog.at_level("DEBUG"), pytest.raises(StatusRefused) as refused:
+        told(desk, BASIC)
+    assert (refused.value.transient, refused.value.retry_after, len(desk.told)) == (transient, 7.0, 1)
+    assert not any(word in f"{refused.value!r} {caplog.text}" for word in ("s3cret", "emp$", "WPR-1"))
+
+
+def test_no_option_makes_epic_hear_what_a_visit_amounted_to() -> None:
+    every = {option.name: option.default for option in SHEET.options if option.default}
+    registry = adapters(Desk(), FakeClock(), MemorySecrets())
+    assert registry.outcome(approved("epic", **every)) is None

@@ -1,0 +1,51 @@
+"""What adapters of FHIR servers have in common: addresses, headers, and how a refusal is read."""
+
+import re
+from collections.abc import Iterable
+
+from shared.connection import Approved
+from shared.errors import AnswerRefused, StatusRefused
+from shared.outbound import Answer
+from shared.smart.dialect import DIALECTS
+
+FHIR_JSON = "application/fhir+json"
+RACED = frozenset({409, 412})
+"""Somebody else was faster (reference ehr.md 4.3): read again, judge again."""
+LOCKED = frozenset({423, 424})
+"""Locked, or what it depends on failed: a refusal that passes by itself (reference ehr.md 3.2 and 4.3)."""
+_ISSUE = re.compile(r"[a-z][a-z-]{1,39}")
+
+
+class RefusedForNow(StatusRefused):
+    """A refusal that passes by itself, although its status says so to FHIR servers alone."""
+
+    @property
+    def transient(self) -> bool:  # type: ignore[override]
+        """Always."""
+        return True
+
+
+def refused(answer: Answer, passing: Iterable[int] = LOCKED) -> StatusRefused:
+    """The error that this answer is; ``passing``: statuses that later may not be answered any more."""
+    kind = RefusedForNow if answer.status in passing else StatusRefused
+    return kind(answer.status, _issue(answer), answer.retry_after())
+
+
+def resource_url(approved: Approved, path: str) -> str:
+    """An address below the FHIR base."""
+    return f"{approved.connection.fhir_base.rstrip('/')}/{path}"
+
+
+def own_headers(approved: Approved) -> dict[str, str]:
+    """What this kind of EHR wants beside the standard headers."""
+    return DIALECTS[approved.connection.kind].headers(approved.revision.backend.client_id)
+
+
+def _issue(answer: Answer) -> str:
+    """The first issue's code of an OperationOutcome; nothing else of it, for servers repeat what they got."""
+    try:
+        document = answer.json()
+        code = document["issue"][0]["code"]
+    except (AnswerRefused, LookupError, TypeError):
+        return ""
+    return code if isinstance(code, str) and _ISSUE.fullmatch(code) else ""
