@@ -173,7 +173,7 @@ def ORACLE(addresses: Addresses) -> Hospital:  # noqa: N802
     tenant = f"/tenants/{_TENANT}"
     return Hospital(
         kind="oracle",
-        name="Ribera Alta Regional Hospital",
+        name="Ribera Alta Hospital",
         chart="Compass Chart",
         portal="MyRibera",
         browser_url=addresses.oracle_url,
