@@ -40,7 +40,7 @@ def move(status: str, **changes: Any) -> Operations:
     return [{"op": "replace", "path": "/status", "value": status} | changes]
 
 
-def patch(app: Connector, body: object, name: str = ZEPH, **changes: Any) -> Any:
+def patch(app: Connector, body: object, name: str = ZEPH, **changes: str | None) -> Any:
     """A PATCH that is right in everything that `changes` does not name; None leaves a header out."""
     headers = backend(app) | {"If-Match": etag(app), "Content-Type": PATCH} | changes
     kept = {header: value for header, value in headers.items() if value is not None}
@@ -148,7 +148,7 @@ def test_patch_should_be_refused(
     oracle: Connector, body: object, headers: dict[str, str | None], status: int
 ) -> None:
     before = shown(oracle)
-    answer = patch(oracle, body, **headers)
+    answer = patch(oracle, body, ZEPH, **headers)
     assert (answer.status_code, answer.json["resourceType"]) == (status, "OperationOutcome"), answer.text
     assert answer.json["issue"][0]["diagnostics"]
     assert shown(oracle) == before
