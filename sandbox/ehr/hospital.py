@@ -26,7 +26,7 @@ class Hospital:
     """A hospital's addresses, habits, people and visits of the day."""
 
     kind: str
-    """`epic`, `fhir` or `oracle`; also the name of its stylesheet."""
+    """`epic`, `fhir` or `oracle`; also the name of its icon."""
     name: str
     chart: str
     """The product name of the clinicians' record, as its pages call it."""
@@ -45,6 +45,8 @@ class Hospital:
     people: tuple[Person, ...]
     visits: tuple[Visit, ...]
     token_type: str = "Bearer"
+    stylesheets: tuple[str, ...] = ()
+    """In order; empty for the one that is named like the kind."""
     user_token_seconds: int = 3600
     backend_token_seconds: int = 300
     token_path: str = ""
@@ -186,6 +188,7 @@ def ORACLE(addresses: Addresses) -> Hospital:  # noqa: N802
         clients=_clients("oracle", "84e0"),
         people=ORACLE_PEOPLE,
         visits=ORACLE_VISITS,
+        stylesheets=("fhir", "oracle"),
         user_token_seconds=570,
         backend_token_seconds=570,
         v1_scopes=True,

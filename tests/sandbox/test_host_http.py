@@ -12,8 +12,8 @@ import requests
 
 from sandbox.addresses import Addresses
 from sandbox.authority import ensure_authority
-from sandbox.host import Host, HostOptions, HostStartError
 from sandbox.ehr.hospital import EPIC, FHIR, ORACLE
+from sandbox.host import Host, HostOptions, HostStartError
 from sandbox.host.landing import landing_page
 
 SAMPLE = Path(__file__).parent / "sample_app"
