@@ -45,6 +45,11 @@ def controls(world: World) -> Blueprint:
             return jsonify({"error": str(error)}), error.status
         return jsonify({"url": url})
 
+    _add_status(routes, world)
+    return routes
+
+
+def _add_status(routes: Blueprint, world: World) -> None:
     @routes.post("/status")
     def status() -> Response | tuple[Response, int]:
         wanted = request.get_json(silent=True)
@@ -55,8 +60,6 @@ def controls(world: World) -> Blueprint:
         except CannotSet as error:
             return jsonify({"error": str(error)}), error.status
         return jsonify(appointments_state(world)[str(wanted["appointment"])])
-
-    return routes
 
 
 def state(world: World) -> dict[str, Any]:
