@@ -16,6 +16,8 @@ _VARIABLES = {
     "epic_tls": "SANDBOX_EPIC_TLS_PORT",
     "fhir_http": "SANDBOX_FHIR_PORT",
     "fhir_tls": "SANDBOX_FHIR_TLS_PORT",
+    "oracle_http": "SANDBOX_ORACLE_PORT",
+    "oracle_tls": "SANDBOX_ORACLE_TLS_PORT",
     "m365_http": "SANDBOX_M365_PORT",
     "m365_tls": "SANDBOX_M365_TLS_PORT",
     "blob": "SANDBOX_BLOB_PORT",
@@ -34,6 +36,8 @@ class Addresses:
     epic_tls: int = 7211
     fhir_http: int = 7220
     fhir_tls: int = 7221
+    oracle_http: int = 7230
+    oracle_tls: int = 7231
     m365_http: int = 7300
     m365_tls: int = 7301
     blob: int = 7400
@@ -95,6 +99,16 @@ class Addresses:
     def fhir_tls_url(self) -> str:
         """The plain FHIR R4 hospital, for servers."""
         return f"https://localhost:{self.fhir_tls}"
+
+    @property
+    def oracle_url(self) -> str:
+        """The Oracle-like hospital, for browsers."""
+        return f"http://localhost:{self.oracle_http}"
+
+    @property
+    def oracle_tls_url(self) -> str:
+        """The Oracle-like hospital, for servers."""
+        return f"https://localhost:{self.oracle_tls}"
 
     @property
     def m365_url(self) -> str:

@@ -9,20 +9,24 @@ from urllib.parse import urlsplit
 
 from sandbox.addresses import Addresses
 from sandbox.browser import Page
-from sandbox.ehr.hospital import EPIC, FHIR, Hospital
+from sandbox.ehr.hospital import EPIC, FHIR, ORACLE, Hospital
 from sandbox.ehr.people import Person, Visit
 from sandbox.microsoft365.cast import VIDAL
 from sandbox.microsoft365.join_links import LONG, SHORT, VIRTUAL
 from sandbox.onboarding import Onboarding
 from sandbox.timeline import Step, Timeline, VisitFailed
+from sandbox.witness import Scene, Witness, witness
 
-HospitalName = Literal["epic", "fhir"]
-HOSPITALS: tuple[HospitalName, ...] = ("epic", "fhir")
+HospitalName = Literal["epic", "fhir", "oracle"]
+_PROFILES: Mapping[HospitalName, Callable[[Addresses], Hospital]] = {
+    "epic": EPIC,
+    "fhir": FHIR,
+    "oracle": ORACLE,
+}
+HOSPITALS: tuple[HospitalName, ...] = tuple(_PROFILES)
 _CONFIRM, _ONWARD = "Yes, link and join the visit", "Open the visit"
 # Sign-in, confirm page, the page that leads on to Teams.
 _MOST_PAGES = 4
-_RECORD_SECONDS = 20.0
-_POLL_SECONDS = 0.2
 # A visit lasts: without it, joining and leaving would fall into one second of the record.
 _STAY_SECONDS = 1.0
 
@@ -31,7 +35,8 @@ _STAY_SECONDS = 1.0
 class Outcome:
     """A visit that worked. `urls`: every address each person's browser was sent to, by name.
 
-    `record`: what the hospital's record gained, by EHR login, oldest first: status, at, received.
+    `record`: what the hospital's record gained, oldest first: by EHR login who was connected, or by
+    appointment id what it became (witness.py).
     `first_guest`: nobody from outside had been in this visit before. Only then does the connector name the
     patient in the record; every later guest is unattributed (design section 6, Persons).
     """
@@ -52,7 +57,7 @@ def play(hospital: HospitalName, addresses: Addresses, bundle: str, tell: Callab
     """
     timeline = Timeline(bundle, tell)
     try:
-        played = {"epic": EPIC, "fhir": FHIR}[hospital](addresses)
+        played = _PROFILES[hospital](addresses)
         connection = Onboarding(played, addresses, timeline).connect()
         return _Journey(played, addresses, timeline).play(hospital, connection)
     finally:
@@ -66,15 +71,17 @@ class _Journey:
         self._clinician = self._person(self._visit.clinician)
         self._patient = self._person(next(iter(self._visit.contacts)))
         # Records may give whole seconds; the first step of the call is later than that anyway.
-        self._begun = datetime.fromtimestamp(int(time.time()), UTC)
+        begun = datetime.fromtimestamp(int(time.time()), UTC)
+        scene = Scene(hospital, self._visit, self._clinician, self._patient, begun)
+        self._witness: Witness = witness(scene, timeline)
 
     def play(self, name: HospitalName, connection: str) -> Outcome:
+        self._witness.prepare()
         teams = self._to_teams()
         appointment = self._to_appointment()
         first_guest = not self._held_before(appointment)
-        self._call(teams, appointment)
-        record = self._recorded(first_guest)
-        urls = self._timeline.urls
+        self._call(teams, appointment, first_guest)
+        record, urls = self._witness.record(), self._timeline.urls
         return Outcome(name, connection, teams, appointment, urls, record, first_guest)
 
     def _person(self, login: str) -> Person:
@@ -121,61 +128,25 @@ class _Journey:
     def _is_teams(self, page: Page, *paths: str) -> bool:
         return any(page.url.startswith(self._at.m365_url + path) for path in paths)
 
-    def _call(self, teams: str, appointment: str) -> None:
+    def _call(self, teams: str, appointment: str, first_guest: bool) -> None:
         patient, clinician = self._patient.name, self._clinician.name
         guest = self._teams(patient, "waits in the lobby", "join", url=appointment, name=patient)
         _expect(patient, guest, "lobby")
+        self._witness.see("patient waits", first_guest)
         host = self._teams(clinician, "joins the meeting", "join", url=teams, **{"as": VIDAL.oid})
         _expect(clinician, host, "in")
+        self._witness.see("clinician joined", first_guest)
         mine = {"participant": guest["participant"]}
         _expect(patient, self._teams(clinician, "admits the patient", "admit", **mine), "in")
         time.sleep(_STAY_SECONDS)
         _expect(patient, self._teams(patient, "leaves", "leave", **mine), "out")
         self._teams(clinician, "leaves", "leave", participant=host["participant"])
+        self._witness.see("everybody left", first_guest)
 
     def _teams(self, who: str, what: str, control: str, **wanted: str) -> dict[str, Any]:
         return self._timeline.ask(who, what, "POST", f"{self._at.m365_tls_url}/sandbox/{control}", wanted)
-
-    def _recorded(self, first_guest: bool) -> dict[str, tuple[dict[str, str], ...]]:
-        """Waits until the record shows both people, connected and disconnected, since this run began.
-
-        Of a visit that was held before only the clinician: there the patient is rightly unattributed.
-        """
-        begun, until = time.perf_counter(), time.monotonic() + _RECORD_SECONDS
-        named = (self._clinician, self._patient) if first_guest else (self._clinician,)
-        waiting = {one.login: one for one in named}
-        while True:
-            shown = self._new_entries()
-            for login, person in list(waiting.items()):
-                if {"connected", "disconnected"} <= {entry["status"] for entry in shown.get(login, ())}:
-                    self._timeline.done(person.name, _in_words(shown[login]), 200, begun)
-                    del waiting[login]
-            if not waiting:
-                if not first_guest:
-                    self._timeline.done(
-                        self._patient.name, "not named again: second guest of the visit", 200, begun
-                    )
-                return shown
-            if time.monotonic() > until:
-                held = {login: [entry["status"] for entry in shown.get(login, ())] for login in waiting}
-                raise VisitFailed(f"after {_RECORD_SECONDS:.0f} s the hospital's record holds only {held}")
-            time.sleep(_POLL_SECONDS)
-
-    def _new_entries(self) -> dict[str, tuple[dict[str, str], ...]]:
-        url = f"{self._hospital.tls_url}/sandbox/state"
-        people = self._timeline.look(self._hospital.name, "shows its record", url)["visits"]
-        visit = people.get(self._visit.key, {})
-        return {
-            login: tuple(one for one in entries if datetime.fromisoformat(one["at"]) >= self._begun)
-            for login, entries in visit.items()
-        }
 
 
 def _expect(who: str, answer: Mapping[str, Any], state: str) -> None:
     if answer["state"] != state:
         raise VisitFailed(f"{who} should be {state!r} but is {answer['state']!r}")
-
-
-def _in_words(entries: tuple[dict[str, str], ...]) -> str:
-    told = {entry["status"]: datetime.fromisoformat(entry["at"]).strftime("%H:%M:%S") for entry in entries}
-    return f"in the record: on {told['connected']}, off {told['disconnected']}"

@@ -16,6 +16,15 @@ from sandbox.timeline import Timeline, VisitFailed
 
 _LABELS = {"provider": "provider_client_id", "patient": "patient_client_id", "backend": "backend_client_id"}
 _CHOICE = re.compile(r'<input type="(?:radio|checkbox)" name="(\w+)" value="([^"]+)"[^>]*>\s*<span>([^<]+)<')
+# Chosen in the portal beside what it proposes. By default the patient alone moves an appointment; here the
+# clinician does too, so that every visit shows in the record, whoever the guest is.
+_WRITEBACK: Mapping[str, Mapping[str, str]] = {
+    "oracle": {
+        "adapter": "oracle",
+        "oracle-provider_connected": "checked-in",
+        "oracle-provider_disconnected": "fulfilled",
+    },
+}
 # Which member of a client's registration holds the context string of which integration record.
 _CONTEXTS = {
     "provider-visit": ("provider", "context"),
@@ -85,6 +94,7 @@ class Onboarding:
         clients = {_LABELS[side]: client for side, client in self._hospital.clients.items()}
         backend = {name: clients.pop(name) for name in (_LABELS["backend"],) if name in clients}
         page = self._press("enters the client IDs", page, "Save and continue", clients)
+        backend |= _WRITEBACK.get(self._hospital.kind, {})
         page = self._press("enters the write-back client", page, "Save and continue", backend)
         wanted: dict[str, str | list[str]] = {"q-approver": TOMAS.given_name, "q-organizers": "Visits"}
         page = self._press("searches for approver, organizers", page, "Search", wanted)

@@ -1,4 +1,4 @@
-"""Starting and ending the whole sandbox: storage, two hospitals, Microsoft 365 and the Functions host."""
+"""Starting and ending the whole sandbox: storage, three hospitals, Microsoft 365 and the Functions host."""
 
 import argparse
 import os
@@ -130,6 +130,7 @@ class Sandbox:
         environ["PYTHONPATH"] = str(ROOT)
         yield ChildPlan("epic", python("sandbox.ehr", "epic"), environ, (at.epic_http, at.epic_tls))
         yield ChildPlan("fhir", python("sandbox.ehr", "fhir"), environ, (at.fhir_http, at.fhir_tls))
+        yield ChildPlan("oracle", python("sandbox.ehr", "oracle"), environ, (at.oracle_http, at.oracle_tls))
         yield ChildPlan("microsoft365", python("sandbox.microsoft365"), environ, (at.m365_http, at.m365_tls))
         yield self._core_tools_plan(authority) if self._core_tools else self._host_plan(authority)
 

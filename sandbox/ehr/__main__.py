@@ -1,4 +1,4 @@
-"""``python -m sandbox.ehr epic|fhir``: one simulated hospital, until SIGTERM or Ctrl-C."""
+"""``python -m sandbox.ehr epic|fhir|oracle``: one simulated hospital, until SIGTERM or Ctrl-C."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import time
 
 from sandbox.addresses import Addresses
 from sandbox.ehr.app import create_app
-from sandbox.ehr.hospital import EPIC, FHIR
+from sandbox.ehr.hospital import EPIC, FHIR, ORACLE
 from sandbox.ehr.world import World
 from sandbox.simulator import run_until_told, sandbox_authority, state_folder, trusting_session
 
@@ -17,6 +17,7 @@ def main(arguments: list[str]) -> int:
     kinds = {
         "epic": (EPIC, addresses.epic_http, addresses.epic_tls),
         "fhir": (FHIR, addresses.fhir_http, addresses.fhir_tls),
+        "oracle": (ORACLE, addresses.oracle_http, addresses.oracle_tls),
     }
     if len(arguments) != 1 or arguments[0] not in kinds:
         sys.stderr.write(f"usage: python -m sandbox.ehr {'|'.join(kinds)}\n")

@@ -19,7 +19,6 @@ from sandbox.ehr.people import Person
 from sandbox.ehr.tokens import AccessToken, Code, Tokens
 from sandbox.ehr.world import World
 
-BACKEND_SECONDS = 300
 WRONG_ISSUER = "https://other.example/oauth2"
 
 
@@ -32,7 +31,7 @@ class Authorization:
         self.tokens = Tokens(world.clock)
         app.config["OAUTH2_TOKEN_EXPIRES_IN"] = {
             "authorization_code": world.hospital.user_token_seconds,
-            "client_credentials": BACKEND_SECONDS,
+            "client_credentials": world.hospital.backend_token_seconds,
         }
         self._server = AuthorizationServer(app, lambda name: find_client(world, name), self._save_token)
         self._server.register_client_auth_method(SIGNED, SignedAssertion(world, self.tokens))

@@ -8,6 +8,7 @@ again together with a ticket that only the page could have; it works once.
 import secrets
 import threading
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Response, render_template, request
@@ -65,7 +66,7 @@ def authorization_pages(world: World, authorization: Authorization) -> Blueprint
     doors.only_browsers(routes)
     sign_in = SignIn(world)
 
-    @routes.route(f"{world.hospital.oauth_path}/authorize", methods=["GET", "POST"])
+    @routes.route(urlsplit(world.hospital.authorize_url).path, methods=["GET", "POST"])
     def authorize() -> Response | str | tuple[str, int]:
         person = _launching_person(world)
         try:
@@ -88,7 +89,7 @@ def token_endpoint(world: World, authorization: Authorization) -> Blueprint:
     routes = Blueprint("token", __name__)
     doors.only_servers(routes)
 
-    @routes.post(f"{world.hospital.oauth_path}/token")
+    @routes.post(urlsplit(world.hospital.token_url).path)
     def token() -> Response:
         return authorization.token()
 

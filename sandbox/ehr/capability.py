@@ -1,5 +1,6 @@
 """The hospital's CapabilityStatement: what its FHIR API can do, and nothing more."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.ehr.hospital import Hospital
@@ -11,13 +12,27 @@ SEARCHABLE = {
     "Appointment": ("_id", "identifier", "patient"),
     "Encounter": ("_id", "identifier", "patient", "appointment"),
 }
-_TYPES = {"_id": "token", "identifier": "token", "patient": "reference", "appointment": "reference"}
+_TYPES = {
+    "_id": "token",
+    "identifier": "token",
+    "patient": "reference",
+    "appointment": "reference",
+    "practitioner": "reference",
+    "date": "date",
+}
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+
+def searchable(hospital: Hospital) -> Mapping[str, tuple[str, ...]]:
+    """The search parameters of each resource type that this hospital has."""
+    return SEARCHABLE | dict(hospital.search_parameters)
 
 
 def capability_statement(hospital: Hospital) -> dict[str, Any]:
     """R4 CapabilityStatement of kind `instance`."""
-    kinds = [_readable(kind, names) for kind, names in SEARCHABLE.items()]
+    kinds = [_readable(kind, names) for kind, names in searchable(hospital).items()]
+    if hospital.moves_appointments:
+        _add_patch(kinds)
     if hospital.audit_events:
         kinds.append(_audit_event(hospital))
     return {
@@ -39,6 +54,13 @@ def _readable(kind: str, names: tuple[str, ...]) -> dict[str, Any]:
         "interaction": [{"code": "read"}, {"code": "search-type"}],
         "searchParam": [{"name": name, "type": _TYPES[name]} for name in names],
     }
+
+
+def _add_patch(kinds: list[dict[str, Any]]) -> None:
+    for one in kinds:
+        if one["type"] == "Appointment":
+            one["interaction"].append({"code": "patch"})
+            one["versioning"] = "versioned-update"
 
 
 def _audit_event(hospital: Hospital) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Client(ClientMixin):
     client_id: str
     side: str
     registration: ClientRegistration
+    v1_scopes: bool = False
 
     def get_client_id(self) -> str:
         """The id."""
@@ -33,7 +34,8 @@ class Client(ClientMixin):
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """The scope itself if all of it may be asked for, else None, which refuses."""
         words = (scope or "").split()
-        return " ".join(words) if words and not scopes.refused(self.side, words) else None
+        refused = scopes.refused(self.side, words, self.v1_scopes)
+        return " ".join(words) if words and not refused else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Only exactly as registered."""
@@ -61,5 +63,5 @@ def find_client(world: World, client_id: str) -> Client | None:
     for side, known in world.hospital.clients.items():
         registration = world.registry.of(side)
         if client_id == known and registration.complete:
-            return Client(client_id, side, registration)
+            return Client(client_id, side, registration, world.hospital.v1_scopes)
     return None

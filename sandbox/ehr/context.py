@@ -48,6 +48,8 @@ def _contact(hospital: Hospital, launch: Launch) -> Contact | None:
 
 def _visit_members(hospital: Hospital, contact: Contact) -> dict[str, Any]:
     members: dict[str, Any] = {"encounter": contact.encounter_id}
+    if not hospital.appointment_member:
+        return members
     if hospital.appointment_member == "fhirContext":
         members["fhirContext"] = [{"reference": f"Appointment/{contact.appointment_id}"}]
     else:

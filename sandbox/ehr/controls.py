@@ -7,12 +7,13 @@ from flask import Blueprint, Response, jsonify, request
 
 from sandbox.ehr import doors
 from sandbox.ehr.begin import CannotBegin, begin
+from sandbox.ehr.statuses import CannotSet, appointments_state, set_status
 from sandbox.ehr.world import World
 from sandbox.recorder import CONTROLS
 
 
 def controls(world: World) -> Blueprint:
-    """`PUT /sandbox/registration` and `POST /sandbox/launch`; the rest is the recorder's."""
+    """`PUT /sandbox/registration`, `POST /sandbox/launch`, `POST /sandbox/status`; the rest: recorder's."""
     routes = Blueprint("controls", __name__, url_prefix=CONTROLS.rstrip("/"))
     doors.only_servers(routes)
 
@@ -44,11 +45,25 @@ def controls(world: World) -> Blueprint:
             return jsonify({"error": str(error)}), error.status
         return jsonify({"url": url})
 
+    _add_status(routes, world)
     return routes
 
 
+def _add_status(routes: Blueprint, world: World) -> None:
+    @routes.post("/status")
+    def status() -> Response | tuple[Response, int]:
+        wanted = request.get_json(silent=True)
+        if not isinstance(wanted, dict) or set(wanted) != {"as", "appointment", "status"}:
+            return jsonify({"error": "expected as, appointment, status"}), 400
+        try:
+            set_status(world, *(str(wanted[name]) for name in ("as", "appointment", "status")))
+        except CannotSet as error:
+            return jsonify({"error": str(error)}), error.status
+        return jsonify(appointments_state(world)[str(wanted["appointment"])])
+
+
 def state(world: World) -> dict[str, Any]:
-    """The record: per visit and person the transitions, the registration, the AuditEvents."""
+    """The record: per visit and person the transitions; appointments, registration, AuditEvents."""
     visits: dict[str, dict[str, list[dict[str, str]]]] = {visit.key: {} for visit in world.hospital.visits}
     for one in world.record.connections():
         entry = {"status": one.status, "at": _instant(one.at), "received": _instant(one.received)}
@@ -56,6 +71,7 @@ def state(world: World) -> dict[str, Any]:
     return {
         "hospital": world.hospital.kind,
         "visits": visits,
+        "appointments": appointments_state(world),
         "registration": world.registry.as_json(),
         "audit_events": world.record.audit_events(),
     }

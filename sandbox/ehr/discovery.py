@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from sandbox.ehr import doors
+from sandbox.ehr import doors, scopes
 from sandbox.ehr.assertion import ALGORITHMS
 from sandbox.ehr.hospital import Hospital
 from sandbox.ehr.signing import ALGORITHM
@@ -92,10 +92,12 @@ def _endpoints(hospital: Hospital) -> dict[str, Any]:
 
 
 def _smart(hospital: Hospital) -> dict[str, Any]:
-    scopes = ["openid", "fhirUser", "profile", "launch", "user/*.rs", "patient/*.rs", "system/*.rs"]
+    supported = ["openid", "fhirUser", "profile", "launch"]
+    supported += scopes.V1_SCOPES if hospital.v1_scopes else ["user/*.rs", "patient/*.rs", "system/*.rs"]
     if hospital.audit_events:
-        scopes.append("system/AuditEvent.cu")
-    return _endpoints(hospital) | {"scopes_supported": scopes, "capabilities": list(CAPABILITIES)}
+        supported.append("system/AuditEvent.cu")
+    capabilities = [one for one in CAPABILITIES if one != "permission-v2" or not hospital.v1_scopes]
+    return _endpoints(hospital) | {"scopes_supported": supported, "capabilities": capabilities}
 
 
 def _openid(hospital: Hospital) -> dict[str, Any]:

@@ -51,3 +51,9 @@ class Failures:
     """The connection status service answers this HTTP status to everything, and records nothing."""
     status_service_retry_after: int | None = None
     """`Retry-After` in seconds, sent with a 429 or 503 of the status service or the FHIR API."""
+    appointment_locked: bool = False
+    """A PATCH of an Appointment answers 423: somebody has it open."""
+    appointment_dependency_failed: bool = False
+    """A PATCH of an Appointment answers 424."""
+    appointment_conflicts: int = 0
+    """So many more PATCHes find that somebody else was faster: 409, and a version that nobody has read."""

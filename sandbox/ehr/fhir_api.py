@@ -1,34 +1,28 @@
-"""The FHIR R4 API: metadata, read and search, and AuditEvent where the hospital takes it.
+"""The FHIR R4 API: metadata, read and search; AuditEvent or Appointment PATCH where the hospital takes it.
 
 Errors are OperationOutcomes. An unknown search parameter is an error, not ignored.
 """
 
 import json
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from authlib.oauth2 import OAuth2Error
 from flask import Blueprint, Response, request
 
 from sandbox.ehr import doors
 from sandbox.ehr.access import Access, Forbidden, may_see, require_scope
+from sandbox.ehr.appointment_api import AppointmentPatches
 from sandbox.ehr.audit import ID, InvalidEvent, check_event, connections_of
-from sandbox.ehr.capability import SEARCHABLE, capability_statement
+from sandbox.ehr.capability import capability_statement, searchable
+from sandbox.ehr.queries import criteria, matches
+from sandbox.ehr.refusal import Refusal
 from sandbox.ehr.resources import Resource, patient_id, resources
 from sandbox.ehr.tokens import AccessToken
 from sandbox.ehr.world import World
 
 NOTHING_FOUND = "4101"
 _FORMATS = ("application/fhir+json", "application/json")
-
-
-class Refusal(Exception):
-    """An HTTP status with the OperationOutcome issue that explains it."""
-
-    def __init__(self, status: int, code: str, text: str, headers: Iterable[tuple[str, str]] = ()) -> None:
-        """`code` is of FHIR's issue-type value set."""
-        super().__init__(text)
-        self.status, self.code, self.text, self.headers = status, code, text, list(headers)
 
 
 def fhir_api(world: World, access: Access) -> Blueprint:
@@ -44,6 +38,8 @@ def fhir_api(world: World, access: Access) -> Blueprint:
     if world.hospital.audit_events:
         routes.add_url_rule("/AuditEvent", "create", api.create_event, methods=["POST"])
         routes.add_url_rule("/AuditEvent/<name>", "update", api.update_event, methods=["PUT"])
+    if world.hospital.moves_appointments:
+        routes.add_url_rule("/Appointment/<name>", "patch", api.patch_appointment, methods=["PATCH"])
     routes.add_url_rule("/<kind>", "no-type", _unsupported, methods=["POST", "PUT", "PATCH", "DELETE"])
     routes.add_url_rule("/<kind>/<name>", "no-one", _unsupported, methods=["POST", "PUT", "PATCH", "DELETE"])
     return routes
@@ -53,6 +49,7 @@ class _Api:
     def __init__(self, world: World, access: Access) -> None:
         self._world = world
         self._access = access
+        self._patches = AppointmentPatches(world)
 
     def refuse_when_down(self) -> None:
         failures = self._world.failures
@@ -73,22 +70,28 @@ class _Api:
             raise Refusal(404, "not-found", f"There is no {kind} of this id.")
         if not may_see(token, kind, "r", patient_id(found)):
             raise Refusal(403, "forbidden", "The resource is not in the token's patient compartment.")
-        return _json(found)
+        version = found.get("meta", {}).get("versionId")
+        return _with_etag(_json(found), version) if version else _json(found)
 
     def search(self, kind: str) -> Response:
         token = self._token(kind, "s")
         everything = list(self._of(kind))
-        wanted = _criteria(kind)
-        patient = wanted.get("patient", "").removeprefix("Patient/")
+        wanted = criteria(kind, searchable(self._world.hospital)[kind])
+        patient = dict(wanted).get("patient", "").removeprefix("Patient/")
         if patient and not may_see(token, kind, "s", patient):
             raise Refusal(403, "forbidden", "The search reaches beyond the token's patient compartment.")
         found = [
             one
             for one in everything
-            if may_see(token, kind, "s", patient_id(one))
-            and all(_matches(one, *pair) for pair in wanted.items())
+            if may_see(token, kind, "s", patient_id(one)) and all(matches(one, *pair) for pair in wanted)
         ]
         return _json(self._bundle(found))
+
+    def patch_appointment(self, name: str) -> Response:
+        token = self._token("Appointment", "u")
+        etag = self._patches.patch(name, token)
+        # The answer to a patch is empty; what it made is known by its version.
+        return Response(status=200, headers={"ETag": etag, "Cache-Control": "no-store"})
 
     def create_event(self) -> Response:
         self._token("AuditEvent", "c")
@@ -114,7 +117,7 @@ class _Api:
         return token
 
     def _of(self, kind: str) -> Iterable[Resource]:
-        if kind not in SEARCHABLE:
+        if kind not in searchable(self._world.hospital):
             raise Refusal(404, "not-supported", "This resource type is not supported.")
         return resources(self._world, kind)
 
@@ -160,32 +163,6 @@ class _Api:
         )
 
 
-def _criteria(kind: str) -> dict[str, str]:
-    known = (*SEARCHABLE[kind], "_count", "_format")
-    if unknown := [name for name in request.args if name not in known]:
-        raise Refusal(400, "not-supported", f"Unknown search parameter: {unknown[0]}")
-    wanted = {name: value for name, value in request.args.items() if not name.startswith("_c")}
-    wanted.pop("_format", None)
-    if not wanted:
-        raise Refusal(400, "required", f"Search by one of: {', '.join(SEARCHABLE[kind])}")
-    return wanted
-
-
-def _matches(one: Resource, name: str, value: str) -> bool:
-    tests: dict[str, Callable[[], bool]] = {
-        "_id": lambda: one["id"] in value.split(","),
-        "patient": lambda: patient_id(one) == value.removeprefix("Patient/"),
-        "identifier": lambda: (
-            value.rpartition("|")[2] in [each["value"] for each in one.get("identifier", [])]
-        ),
-        "appointment": lambda: (
-            f"Appointment/{value.removeprefix('Appointment/')}"
-            in [each["reference"] for each in one.get("appointment", [])]
-        ),
-    }
-    return tests[name]()
-
-
 def _search_outcome(found: bool) -> Resource:
     if found:
         text, code = "Some data may be withheld.", "4119"
@@ -204,8 +181,13 @@ def _versioned(event: Resource, version: int) -> Resource:
     return event | {"meta": {"versionId": str(version)}}
 
 
-def _with_version(answer: Response, url: str, version: int) -> Response:
+def _with_etag(answer: Response, version: str) -> Response:
     answer.headers["ETag"] = f'W/"{version}"'
+    return answer
+
+
+def _with_version(answer: Response, url: str, version: int) -> Response:
+    _with_etag(answer, str(version))
     if url:
         answer.headers["Location"] = f"{url}/_history/{version}"
     return answer

@@ -5,9 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.addresses import Addresses
-from sandbox.ehr.people import EPIC_PEOPLE, EPIC_VISITS, FHIR_PEOPLE, FHIR_VISITS, Person, Visit
+from sandbox.ehr.people import (
+    EPIC_PEOPLE,
+    EPIC_VISITS,
+    FHIR_PEOPLE,
+    FHIR_VISITS,
+    ORACLE_PEOPLE,
+    ORACLE_VISITS,
+    Person,
+    Visit,
+)
 
 AUDIT_INTERACTIONS = ("read", "create", "update")
+# Oracle Health numbers its customers' domains; the number is in the path of every address.
+_TENANT = "3d7c1b52-90e4-4f6a-b8d1-6a2f95c04e7b"
 
 
 @dataclass(frozen=True)
@@ -15,7 +26,7 @@ class Hospital:
     """A hospital's addresses, habits, people and visits of the day."""
 
     kind: str
-    """`epic` or `fhir`; also the name of its stylesheet."""
+    """`epic`, `fhir` or `oracle`; also the name of its icon."""
     name: str
     chart: str
     """The product name of the clinicians' record, as its pages call it."""
@@ -34,11 +45,21 @@ class Hospital:
     people: tuple[Person, ...]
     visits: tuple[Visit, ...]
     token_type: str = "Bearer"
+    stylesheets: tuple[str, ...] = ()
+    """In order; empty for the one that is named like the kind."""
     user_token_seconds: int = 3600
+    backend_token_seconds: int = 300
+    token_path: str = ""
+    """Path of the token endpoint where it is not beside `authorize`."""
+    v1_scopes: bool = False
+    """Whether scopes exist in SMART v1 form only, resource by resource (ehr.md 3.1)."""
     fixed_members: Mapping[str, Any] = field(default_factory=dict)
     """Members of every EHR launch's token answer; strings may hold %TOKENS%."""
     appointment_member: str = "fhirContext"
-    """Where an EHR launch names the appointment: in `fhirContext`, or as a bare id in the member so named."""
+    """Where an EHR launch names the appointment: in `fhirContext`, or as a bare id in the member so named.
+
+    Empty where a launch names the encounter alone.
+    """
     context_strings: bool = False
     """Whether the registration holds a CONTEXT string whose keys arrive in the token answer (ehr.md 2.2)."""
     extra_scopes: tuple[str, ...] = ()
@@ -51,6 +72,10 @@ class Hospital:
     status_methods: tuple[str, ...] = ("POST", "GET")
     audit_events: tuple[str, ...] = ()
     """Interactions on AuditEvent; empty where the resource does not exist."""
+    moves_appointments: bool = False
+    """Whether an app may move an appointment's status and set its video links (ehr.md 3.2)."""
+    search_parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Search parameters of a resource type where they are not everybody's."""
     outcome_in_search: bool = False
     """Whether every search set also holds an OperationOutcome entry (ehr.md 2.7)."""
 
@@ -67,7 +92,7 @@ class Hospital:
     @property
     def token_url(self) -> str:
         """The token endpoint, which is also the only audience that a client assertion may have."""
-        return f"{self.tls_url}{self.oauth_path}/token"
+        return self.tls_url + (self.token_path or f"{self.oauth_path}/token")
 
     @property
     def jwks_url(self) -> str:
@@ -141,6 +166,39 @@ def FHIR(addresses: Addresses) -> Hospital:  # noqa: N802
         fixed_members={"need_patient_banner": True},
         absolute_fhir_user=False,
         audit_events=AUDIT_INTERACTIONS,
+    )
+
+
+def ORACLE(addresses: Addresses) -> Hospital:  # noqa: N802
+    """An Oracle-like hospital: tenant in every path, v1 scopes, encounter context, Appointment PATCH."""
+    tls = addresses.oracle_tls_url
+    tenant = f"/tenants/{_TENANT}"
+    return Hospital(
+        kind="oracle",
+        name="Ribera Alta Hospital",
+        chart="Compass Chart",
+        portal="MyRibera",
+        browser_url=addresses.oracle_url,
+        tls_url=tls,
+        fhir_path=f"/r4/{_TENANT}",
+        oauth_path=f"{tenant}/protocols/oauth2/profiles/smart-v1/personas/ehr",
+        token_path=f"{tenant}/hosts/fhir-ehr/protocols/oauth2/profiles/smart-v1/token",
+        issuer=f"{tls}{tenant}",
+        jwks_path=f"{tenant}/oidc/idsps/ehr/jwks",
+        clients=_clients("oracle", "84e0"),
+        people=ORACLE_PEOPLE,
+        visits=ORACLE_VISITS,
+        stylesheets=("fhir", "oracle"),
+        user_token_seconds=570,
+        backend_token_seconds=570,
+        v1_scopes=True,
+        fixed_members={"need_patient_banner": True, "tenant": _TENANT},
+        appointment_member="",
+        moves_appointments=True,
+        search_parameters={
+            "Appointment": ("_id", "patient", "practitioner", "date"),
+            "Encounter": ("_id", "patient"),
+        },
     )
 
 

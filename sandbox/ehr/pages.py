@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -13,6 +14,7 @@ from sandbox.ehr.begin import CannotBegin, begin, takes_part
 from sandbox.ehr.device_marks import device_text
 from sandbox.ehr.marks import clock_time, marks
 from sandbox.ehr.people import Person, Visit
+from sandbox.ehr.statuses import NAMES, CannotSet, set_status, status_marks
 from sandbox.ehr.world import World
 
 Page = str | tuple[str, int] | AnyResponse
@@ -29,9 +31,11 @@ def pages(world: World) -> Blueprint:
     doors.only_browsers(routes)
     views = _Pages(world)
     routes.register_error_handler(CannotBegin, _cannot_begin)
+    routes.register_error_handler(CannotSet, _cannot_set)
     routes.add_url_rule("/", "start", views.start)
     routes.add_url_rule("/schedule", "schedule", views.schedule)
     routes.add_url_rule("/schedule/marks", "marks", views.marks)
+    routes.add_url_rule("/schedule/status", "status", views.set_status, methods=["POST"])
     routes.add_url_rule("/portal", "portal", views.portal)
     routes.add_url_rule("/begin", "begin", views.begin, methods=["POST"])
     routes.add_url_rule("/registration", "registration", views.registration)
@@ -53,7 +57,12 @@ class _Pages:
         visits = [_row(self._world, visit) for visit in self._own_visits(person)]
         today = datetime.fromtimestamp(self._world.clock(), UTC).astimezone()
         return render_template(
-            "schedule.html", person=person, visits=visits, today=today, ready=self._ready()
+            "schedule.html",
+            person=person,
+            visits=visits,
+            today=today,
+            ready=self._ready(),
+            statuses=NAMES,
         )
 
     def marks(self) -> Page:
@@ -66,11 +75,20 @@ class _Pages:
             {
                 "at": datetime.fromtimestamp(self._world.clock(), UTC).astimezone().strftime("%H:%M:%S"),
                 "visits": {key: [asdict(mark) for mark in each] for key, each in found.items()},
+                "statuses": {
+                    visit.key: [asdict(one) for one in status_marks(self._world, visit)] for visit in own
+                },
                 "devices": {visit.key: device_text(self._world, visit) for visit in own},
             }
         )
         answer.headers["Cache-Control"] = "no-store"
         return answer
+
+    def set_status(self) -> Page:
+        form = request.form
+        login = form.get("as", "")
+        set_status(self._world, login, form.get("appointment", ""), form.get("status", ""))
+        return redirect(f"{url_for('pages.schedule')}?{urlencode({'as': login})}", 303)
 
     def portal(self) -> Page:
         person = self._person("patient", "proxy")
@@ -137,6 +155,7 @@ def _row(world: World, visit: Visit) -> dict[str, Any]:
         "ends": clock_time(world.ends(visit)),
         "now": world.begins(visit) <= world.clock() < world.ends(visit),
         "marks": marks(world, visit),
+        "statuses": status_marks(world, visit),
         "device": device_text(world, visit),
     }
 
@@ -157,3 +176,7 @@ def _unknown_person() -> Page:
 
 def _cannot_begin(error: CannotBegin) -> Page:
     return render_template("refused.html", title="The visit cannot begin", reason=str(error)), error.status
+
+
+def _cannot_set(error: CannotSet) -> Page:
+    return render_template("refused.html", title="Nothing was changed", reason=str(error)), error.status

@@ -1,6 +1,6 @@
 """The synthetic people and visits of a simulated hospital. Nobody here exists.
 
-Both hospitals know the same persons under their own ids; the values of the patients are unmistakable, so that
+All hospitals know the same persons under their own ids; the values of the patients are unmistakable, so that
 a search through everything stored, logged or sent can prove that none of them got there.
 """
 
@@ -121,6 +121,15 @@ _FHIR_IDS: Mapping[str, tuple[str, str]] = {
     "iquillfeather": ("RelatedPerson/rel-isolde-30117", "rel-isolde-30117"),
 }
 
+_ORACLE_IDS: Mapping[str, tuple[str, str]] = {
+    "evidal": ("Practitioner/446400781", "446400781"),
+    "nlindqvist": ("Practitioner/446400782", "446400782"),
+    "tquiroga": ("Practitioner/446400783", "446400783"),
+    "zquillfeather": ("Patient/127730941552", "127730941552"),
+    "bockenfels": ("Patient/127620518834", "127620518834"),
+    "iquillfeather": ("RelatedPerson/127301173130", "127301173130"),
+}
+
 
 def _people(ids: Mapping[str, tuple[str, str]]) -> tuple[Person, ...]:
     return tuple(
@@ -131,6 +140,7 @@ def _people(ids: Mapping[str, tuple[str, str]]) -> tuple[Person, ...]:
 
 EPIC_PEOPLE = _people(_EPIC_IDS)
 FHIR_PEOPLE = _people(_FHIR_IDS)
+ORACLE_PEOPLE = _people(_ORACLE_IDS)
 
 EPIC_VISITS = (
     Visit(
@@ -175,6 +185,24 @@ FHIR_VISITS = (
         "Cardiology by video",
         "nlindqvist",
         {"bockenfels": Contact("appt-balt-4417732")},
+        begins_in=40,
+    ),
+)
+
+# No group visits: without a context string they could not be told apart.
+ORACLE_VISITS = (
+    Visit(
+        "644177310551",
+        "Video visit, follow-up",
+        "evidal",
+        {"zquillfeather": Contact("644177310551", "974417731055")},
+        begins_in=-5,
+    ),
+    Visit(
+        "644177320552",
+        "Video visit, cardiology",
+        "nlindqvist",
+        {"bockenfels": Contact("644177320552", "974417732055")},
         begins_in=40,
     ),
 )

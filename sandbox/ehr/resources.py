@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.ehr.appointments import Rooms
 from sandbox.ehr.people import Contact, Person, Visit
 from sandbox.ehr.world import World
 
@@ -53,16 +54,39 @@ def _person(world: World, person: Person) -> Resource:
 
 def _appointment(world: World, visit: Visit, patient: Person, contact: Contact) -> Resource:
     actors = [patient, *_clinician(world, visit)]
-    return {
+    booking = world.appointments.of(contact.appointment_id)
+    resource: Resource = {
         "resourceType": "Appointment",
         "id": contact.appointment_id,
-        "status": "booked",
+        "status": booking.status,
         "description": visit.title,
         "start": _instant(world.begins(visit)),
         "end": _instant(world.ends(visit)),
         "minutesDuration": visit.minutes,
         "participant": [{"actor": _reference(one), "status": "accepted"} for one in actors],
-    } | _csn(contact)
+    }
+    resource |= _csn(contact)
+    if world.hospital.moves_appointments:
+        resource["meta"] = {"versionId": booking.version_id}
+    if booking.rooms:
+        resource["contained"] = _rooms(booking.rooms)
+        references = [{"reference": f"#{one['id']}"} for one in resource["contained"]]
+        resource["participant"] += [{"actor": one, "status": "accepted"} for one in references]
+    return resource
+
+
+def _rooms(rooms: Rooms) -> list[Resource]:
+    """The links as they are read: the patient's room first, though it is written second (ehr.md 3.2)."""
+    period = {"start": rooms.start, "end": rooms.end}
+    return [
+        {
+            "resourceType": "HealthcareService",
+            "id": str(place),
+            "type": [{"text": f"{side} Virtual Meeting Room"}],
+            "telecom": [{"system": "url", "value": link, "period": period}],
+        }
+        for place, (side, link) in enumerate((("Patient", rooms.patient), ("Provider", rooms.provider)))
+    ]
 
 
 def _encounter(world: World, visit: Visit, patient: Person, contact: Contact) -> Resource:

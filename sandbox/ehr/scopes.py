@@ -9,6 +9,11 @@ LAUNCH = "launch"
 RESOURCES = ("Patient", "Practitioner", "RelatedPerson", "Appointment", "Encounter", "AuditEvent")
 _ACCESS = re.compile(r"(patient|user|system)/(\*|[A-Za-z]+)\.(\*|read|write|c?r?u?d?s?)")
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
+# What exists where scopes are SMART v1 only: no wildcard, and writing where something can be written.
+V1_SCOPES = tuple(
+    [f"{level}/{kind}.read" for level in ("user", "patient", "system") for kind in RESOURCES[:-1]]
+    + ["user/Appointment.write", "system/Appointment.write"]
+)
 _LEVELS = {"provider": ("user", "patient"), "patient": ("user", "patient"), "backend": ("system",)}
 
 
@@ -33,14 +38,16 @@ def parse(scope: str) -> Iterator[Access]:
             yield Access(found[1], found[2], _V1.get(found[3], found[3]))
 
 
-def refused(side: str, words: Iterable[str]) -> list[str]:
+def refused(side: str, words: Iterable[str], v1_only: bool = False) -> list[str]:
     """The scopes that a client of this side may not ask for, or that do not exist."""
-    return [word for word in words if not _askable(side, word)]
+    return [word for word in words if not _askable(side, word, v1_only)]
 
 
-def _askable(side: str, word: str) -> bool:
+def _askable(side: str, word: str, v1_only: bool) -> bool:
     if side != "backend" and (word in IDENTITY or word == LAUNCH):
         return True
+    if v1_only and word not in V1_SCOPES:
+        return False
     access = next(parse(word), None)
     return (
         access is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import requests
 
+from sandbox.ehr.appointments import Appointments
 from sandbox.ehr.failures import Failures
 from sandbox.ehr.hospital import Hospital
 from sandbox.ehr.launches import Launches
@@ -41,6 +42,7 @@ class World:
         self.started_at = self.clock()
         self.registry = Registry(self._document("registration"))
         self.record = Record(self._document("record"))
+        self.appointments = Appointments(self._document("appointments"))
         self.launches = Launches(self.clock)
 
     @cached_property

@@ -1,6 +1,6 @@
 """The privacy promise, on the whole running thing: no patient's data is left anywhere.
 
-The people of the simulated hospitals carry unmistakable values. Visits are played at both of them, one
+The people of the simulated hospitals carry unmistakable values. Visits are played at all of them, one
 write-back is made to park, and everything that is left is searched through every coat (`tests.e2e.canary`).
 The same search must go red when sealing seals nothing.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.addresses import Addresses
-from sandbox.ehr.hospital import EPIC, FHIR
+from sandbox.ehr.hospital import EPIC, FHIR, ORACLE
 from sandbox.journey import HOSPITALS, Outcome, play
 from sandbox.microsoft365.cast import VIDAL
 from sandbox.run import ROOT, Sandbox
@@ -57,7 +57,7 @@ def running(state: Path, root: Path = ROOT) -> Iterator[Sandbox]:
 
 def everybody() -> list[str]:
     values: set[str] = set()
-    for hospital in (EPIC(Addresses()), FHIR(Addresses())):
+    for hospital in (EPIC(Addresses()), FHIR(Addresses()), ORACLE(Addresses())):
         patients = [person for person in hospital.people if person.kind != "staff"]
         values |= set(canaries(patients, hospital.visits))
     return sorted(values)
@@ -83,7 +83,7 @@ def found_after_visits(sandbox: Sandbox) -> list[Finding]:
 def is_the_hospitals(sandbox: Sandbox, url: str) -> bool:
     """Pages that the EHR itself serves; where we send the browser to authorize is ours to answer for."""
     at = sandbox.addresses
-    ehr = url.startswith((at.epic_url, at.fhir_url))
+    ehr = url.startswith((at.epic_url, at.fhir_url, at.oracle_url))
     return ehr and "authorize" not in url
 
 

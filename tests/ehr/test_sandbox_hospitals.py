@@ -99,3 +99,87 @@ def test_a_fhir_hospital_keeps_each_transition_once() -> None:
     found = fhir.people(visit)
     assert found["zquillfeather"] == ["connected"]
     assert [status for rows in found.values() for status in rows] == ["connected", "connected"]
+
+
+APPOINTMENT = "644177310551"
+LAUNCHED = VisitContext(
+    "aabcdefghijklmno", "key", "appointment", APPOINTMENT, APPOINTMENT, "974417731055", "127730941552"
+)
+
+
+class Oracle(Hospital):
+    """An Oracle-like hospital, and its one appointment that things are told about."""
+
+    def __init__(self, **options: str) -> None:
+        super().__init__("oracle")
+        revision = self.approved.revision
+        writeback = replace(revision.writeback, options=options)
+        self.approved = replace(self.approved, revision=replace(revision, writeback=writeback))
+
+    def patient(self, status: str = "connected") -> None:
+        self.tell(user="Patient/127730941552", status=status, context=LAUNCHED)
+
+    def clinician(self, status: str) -> None:
+        self.tell(user="Practitioner/446400781", role="provider", status=status, context=LAUNCHED)
+
+    def set_by_hand(self, status: str) -> None:
+        wanted = {"as": "evidal", "appointment": APPOINTMENT, "status": status}
+        assert self.app.tls.post("/sandbox/status", json=wanted).status_code == 200
+
+    def history(self) -> list[tuple[str, str]]:
+        found = self.app.tls.get("/sandbox/state").json["appointments"][APPOINTMENT]["history"]
+        return [(one["status"], one["by"]) for one in found]
+
+
+def test_an_oracle_hospital_sees_its_appointment_arrive_once() -> None:
+    oracle = Oracle()
+    for status in ("connected", "connected", "disconnected", "connected"):
+        oracle.patient(status)
+        oracle.clinician(status)
+    oracle.tell(user="", role="unattributed", context=LAUNCHED)
+    assert oracle.history() == [("arrived", "connector")]
+
+
+def test_an_oracle_hospital_sees_the_moves_that_were_chosen() -> None:
+    oracle = Oracle(provider_connected="checked-in", provider_disconnected="fulfilled")
+    oracle.patient()
+    oracle.clinician("connected")
+    oracle.patient("disconnected")
+    oracle.clinician("disconnected")
+    moves = ("arrived", "checked-in", "fulfilled")
+    assert oracle.history() == [(one, "connector") for one in moves]
+
+
+@pytest.mark.parametrize("word", ["noshow", "cancelled", "fulfilled", "checked-in"])
+def test_what_a_person_set_at_an_oracle_hospital_stays(word: str) -> None:
+    oracle = Oracle()
+    oracle.set_by_hand(word)
+    oracle.patient()
+    assert oracle.history() == [(word, "evidal")]
+
+
+def test_a_lost_race_at_an_oracle_hospital_is_run_again() -> None:
+    oracle = Oracle()
+    oracle.app.world.failures.appointment_conflicts = 2
+    oracle.patient()
+    assert oracle.history() == [("arrived", "connector")]
+
+
+BUSY: list[tuple[dict[str, Any], int]] = [
+    ({"appointment_locked": True}, 423),
+    ({"appointment_dependency_failed": True}, 424),
+    ({"appointment_conflicts": 99}, 409),
+]
+
+
+@pytest.mark.parametrize(("failures", "status"), BUSY)
+def test_an_oracle_hospital_that_is_busy_is_told_later(failures: dict[str, Any], status: int) -> None:
+    oracle = Oracle()
+    oracle.app.tls.put("/sandbox/failures", json=failures)
+    with pytest.raises(StatusRefused) as refused:
+        oracle.patient()
+    assert (refused.value.status, refused.value.transient) == (status, True)
+    assert oracle.history() == []
+    oracle.app.tls.put("/sandbox/failures", json={})
+    oracle.patient()
+    assert oracle.history() == [("arrived", "connector")]

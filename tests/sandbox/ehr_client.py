@@ -19,15 +19,15 @@ from requests.adapters import BaseAdapter
 from werkzeug.test import TestResponse
 
 from sandbox.addresses import Addresses
-from sandbox.ehr import EPIC, FHIR, Hospital, World, create_app
+from sandbox.ehr import EPIC, FHIR, ORACLE, Hospital, World, create_app
 
 APP = "https://localhost:7443"
 LAUNCH_URL = "http://localhost:7071/launch/{side}/c1"
 REDIRECT = "http://localhost:7071/launch/{side}/callback"
 PROVIDER_CONTEXT = "sessionId=%CSN%&epicUserId=%EPICUSERID%"
 GROUP_CONTEXT = "sessionId=%CONFERENCEID%&epicUserId=%EPICUSERID%"
-PROFILES: dict[str, Callable[[Addresses], Hospital]] = {"epic": EPIC, "fhir": FHIR}
-ZEPH = {"epic": "880014417731", "fhir": "appt-zeph-4417731"}
+PROFILES: dict[str, Callable[[Addresses], Hospital]] = {"epic": EPIC, "fhir": FHIR, "oracle": ORACLE}
+ZEPH = {"epic": "880014417731", "fhir": "appt-zeph-4417731", "oracle": "644177310551"}
 _RSA, _OTHER, _EC = RSAKey.generate_key(2048), RSAKey.generate_key(2048), ECKey.generate_key("P-384")
 
 
@@ -144,6 +144,8 @@ class Connector:
         launch = self.launch_value(login, visit, **more)
         level = "user" if side == "provider" else "patient"
         scope = f"launch openid fhirUser {level}/Appointment.rs {level}/Encounter.rs {level}/Patient.r"
+        if self.hospital.v1_scopes:
+            scope = f"launch openid fhirUser {level}/Appointment.read {level}/Encounter.read"
         self.asked = self.authorize_parameters(side, launch=launch, scope=scope)
         answer = self.authorize(self.asked)
         assert answer.status_code == 302, answer.text

@@ -15,7 +15,7 @@ from tests.sandbox.ehr_client import (
 )
 
 
-@pytest.fixture(params=["epic", "fhir"])
+@pytest.fixture(params=["epic", "fhir", "oracle"])
 def app(request: pytest.FixtureRequest) -> Connector:
     return connector(request.param)
 
@@ -40,6 +40,10 @@ def test_provider_launch_should_name_the_clinician_and_the_visit(app: Connector,
         assert (token["sessionId"], token["epicUserId"]) == ("880014417731", "EMP-88101")
         assert (token["token_type"], token["need_patient_banner"]) == ("bearer", "false")
         assert token["appointment"] == "eApptZeph4417731"
+    elif app.hospital.kind == "oracle":
+        assert (token["encounter"], token["tenant"]) == ("974417731055", app.hospital.fhir_base[-36:])
+        assert not token.keys() & {"fhirContext", "appointment", "sessionId"}
+        assert (token["expires_in"], token["need_patient_banner"]) == (570, True)
     else:
         assert token["fhirContext"] == [{"reference": "Appointment/appt-zeph-4417731"}]
         assert (token["token_type"], token["encounter"]) == ("Bearer", "enc-zeph-4417731")

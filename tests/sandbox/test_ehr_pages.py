@@ -15,7 +15,7 @@ from sandbox.serving import Server, serve
 from tests.sandbox.ehr_client import REDIRECT, ZEPH, Connector, Port, connector, query
 
 
-@pytest.fixture(params=["epic", "fhir"])
+@pytest.fixture(params=["epic", "fhir", "oracle"])
 def app(request: pytest.FixtureRequest) -> Connector:
     return connector(request.param)
 

@@ -12,6 +12,7 @@ import requests
 
 from sandbox.addresses import Addresses
 from sandbox.authority import ensure_authority
+from sandbox.ehr.hospital import EPIC, FHIR, ORACLE
 from sandbox.host import Host, HostOptions, HostStartError
 from sandbox.host.landing import landing_page
 
@@ -93,6 +94,10 @@ def test_the_root_should_be_the_apps_and_the_sandbox_page_the_hosts(
     assert "Begin as" in page.text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert client.get(url(host, "/sandbox/static/landing.css")).status_code == 200
+    for profile in (EPIC, FHIR, ORACLE):
+        hospital = profile(Addresses())
+        assert f"<code>{hospital.fhir_base}</code>" in page.text
+        assert f'href="{hospital.browser_url}/registration"' in page.text
 
 
 def test_headers_should_arrive_in_lower_case_and_repeated_ones_joined(host: Host) -> None:

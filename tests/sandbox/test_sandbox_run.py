@@ -39,9 +39,15 @@ def test_every_door_should_answer_and_a_second_start_should_keep_the_data(
 ) -> None:
     with sandbox(tmp_path) as first:
         at, session.verify = first.addresses, str(first.authority.bundle)
-        for url in (f"{at.app_url}/sandbox/", f"{at.epic_url}/", f"{at.fhir_url}/", f"{at.m365_url}/"):
+        for url in (
+            f"{at.app_url}/sandbox/",
+            f"{at.epic_url}/",
+            f"{at.fhir_url}/",
+            f"{at.oracle_url}/",
+            f"{at.m365_url}/",
+        ):
             assert session.get(url).status_code == 200
-        for url in (at.app_tls_url, at.epic_tls_url, at.fhir_tls_url, at.m365_tls_url):
+        for url in (at.app_tls_url, at.epic_tls_url, at.fhir_tls_url, at.oracle_tls_url, at.m365_tls_url):
             assert session.get(url + "/sandbox/state").status_code in (200, 404)
         names = {table.name for table in tables(first)}
         row(first).create_entity({"PartitionKey": "a", "RowKey": "b"})

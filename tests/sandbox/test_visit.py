@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from sandbox import journey, visit
+from sandbox import visit, witness
 from sandbox.addresses import Addresses
-from sandbox.ehr.hospital import EPIC
+from sandbox.ehr.hospital import EPIC, ORACLE, Hospital
 from sandbox.timeline import Step, Timeline, VisitFailed
+from sandbox.witness import Scene, Witness
 
 PATIENT = "zquillfeather"
 
@@ -36,12 +37,70 @@ class Record(Timeline):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journey, "_POLL_SECONDS", 0.01)
-    monkeypatch.setattr(journey, "_RECORD_SECONDS", 0.3)
+    monkeypatch.setattr(witness, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(witness, "RECORD_SECONDS", 0.3)
 
 
-def recorded(record: Record, first_guest: bool = True) -> object:
-    return journey._Journey(EPIC(Addresses()), Addresses(), record)._recorded(first_guest)
+def watching(hospital: Hospital, timeline: Timeline) -> Witness:
+    clinician, patient = hospital.person("evidal"), hospital.person(PATIENT)
+    assert clinician is not None
+    assert patient is not None
+    begun = datetime.now(UTC).replace(microsecond=0)
+    return witness.witness(Scene(hospital, hospital.visits[0], clinician, patient, begun), timeline)
+
+
+def recorded(record: Record, first_guest: bool = True) -> None:
+    watching(EPIC(Addresses()), record).see("everybody left", first_guest)
+
+
+class Statuses(Timeline):
+    """An Oracle-like hospital whose appointment has this history: status, by, seconds ago."""
+
+    def __init__(self, steps: list[Step], *history: tuple[str, str, float]) -> None:
+        super().__init__("", steps.append)
+        self._history = history
+        self.asked: list[object] = []
+
+    def look(self, who: str, what: str, url: str) -> dict[str, Any]:
+        rows = [
+            {"status": status, "by": by, "at": (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()}
+            for status, by, ago in self._history
+        ]
+        status = rows[-1]["status"] if rows else "booked"
+        return {"appointments": {"644177310551": {"status": status, "history": rows}}}
+
+    def ask(self, who: str, what: str, method: str, url: str, body: object = None) -> dict[str, Any]:
+        self.asked.append(body)
+        return {}
+
+
+def test_an_appointment_is_awaited_at_each_status() -> None:
+    steps: list[Step] = []
+    moved = Statuses(steps, *((one, "connector", 0.0) for one in ("arrived", "checked-in", "fulfilled")))
+    seen = watching(ORACLE(Addresses()), moved)
+    for moment in ("patient waits", "clinician joined", "everybody left"):
+        seen.see(moment, True)
+    assert [step.what.split()[-1] for step in steps] == ["arrived", "checked-in", "fulfilled"]
+    assert [one["status"] for one in seen.record()["644177310551"]] == ["arrived", "checked-in", "fulfilled"]
+
+
+@pytest.mark.parametrize("history", [("arrived", "evidal", 0.0), ("arrived", "connector", 9.0)])
+def test_a_persons_word_or_an_earlier_run_is_no_move(history: tuple[str, str, float]) -> None:
+    with pytest.raises(VisitFailed, match=r"holds only \[\], not 'arrived'"):
+        watching(ORACLE(Addresses()), Statuses([], history)).see("patient waits", True)
+
+
+def test_an_appointment_of_a_visit_held_before_is_booked_again_and_not_moved_by_its_guest() -> None:
+    steps: list[Step] = []
+    moved = Statuses(steps, ("fulfilled", "connector", 9.0))
+    seen = watching(ORACLE(Addresses()), moved)
+    seen.prepare()
+    assert moved.asked == [{"as": "evidal", "appointment": "644177310551", "status": "booked"}]
+    seen.see("patient waits", False)
+    assert [step.what[:9] for step in steps] == ["not moved"]
+    fresh = Statuses([])
+    watching(ORACLE(Addresses()), fresh).prepare()
+    assert fresh.asked == []
 
 
 def test_both_people_connected_and_disconnected_is_a_recorded_visit() -> None:
@@ -72,7 +131,7 @@ def test_of_a_visit_held_before_only_the_clinician_is_awaited() -> None:
     assert [step.what[:9] for step in steps] == ["in the re", "not named"]
 
 
-def test_a_failed_visit_is_told_and_the_other_one_still_played(
+def test_a_failed_visit_is_told_and_the_others_still_played(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def play(hospital: str, *_: object) -> None:
@@ -86,7 +145,7 @@ def test_a_failed_visit_is_told_and_the_other_one_still_played(
     monkeypatch.setattr(visit, "running", lambda *_: nullcontext())
     assert visit.main([]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2:] == ["visit epic: failed: because", "visit fhir: ok"]
+    assert lines[-3:] == ["visit epic: failed: because", "visit fhir: ok", "visit oracle: ok"]
     assert len(lines[0]) == len(lines[1])
 
 
