@@ -22,8 +22,9 @@ class _State:
 class Breaker:
     """Counts failures in a row; after ``FAILURES`` of them, one call in ``PAUSE`` is let through."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, pause: timedelta = PAUSE) -> None:
         self._clock = clock
+        self._pause = pause
         self._states: dict[str, _State] = {}
         self._lock = threading.Lock()
 
@@ -37,14 +38,14 @@ class Breaker:
             if now < state.until:
                 return (state.until - now).total_seconds()
             # This call tries; the others wait for what becomes of it.
-            self._states[connection] = replace(state, until=now + PAUSE)
+            self._states[connection] = replace(state, until=now + self._pause)
             return 0.0
 
     def failed(self, connection: str) -> None:
         """The EHR did not do its part in passing."""
         with self._lock:
             failures = self._states.get(connection, _State()).failures + 1
-            until = self._clock.now() + PAUSE if failures >= FAILURES else None
+            until = self._clock.now() + self._pause if failures >= FAILURES else None
             self._states[connection] = _State(failures, until)
 
     def answered(self, connection: str) -> None:

@@ -20,7 +20,7 @@ from shared.store.region import RegionStore
 from shared.visit.attribution import PATIENT, clinician_user, patient_user
 from shared.visit.intervals import moment
 from shared.visit.operations import Operation, Picture, began, superseded
-from writeback_function.breaker import Breaker
+from writeback_function.breaker import PAUSE, Breaker
 from writeback_function.case import Case, find_case, launches_of
 from writeback_function.fold import Handing
 
@@ -45,8 +45,12 @@ class Deliver:
         *,
         debounce: float,
         hours: float,
+        hurry: float = 1.0,
     ) -> None:
-        """``debounce`` in seconds; ``hours``: for how long failures in passing are tried again."""
+        """``debounce`` in seconds; ``hours``: for how long failures in passing are tried again.
+
+        ``hurry``: see ``Settings.hurry``.
+        """
         self._stores = stores
         self._contexts = contexts
         self._sealer = sealer
@@ -55,7 +59,8 @@ class Deliver:
         self._entropy = entropy
         self._handing = Handing(sealer, clock, debounce)
         self._seconds = hours * 3_600
-        self._breaker = Breaker(clock)
+        self._hurry = hurry
+        self._breaker = Breaker(clock, PAUSE / hurry)
 
     def deliver(self, text: str) -> None:
         """Takes one message. A failure nobody foresaw is raised, and the message comes again."""
@@ -67,7 +72,7 @@ class Deliver:
             return
         pause = self._breaker.closed_for(context.connection)
         if pause:
-            self._later(case.store, message, pause + self._entropy.between(0, 10))
+            self._later(case.store, message, pause + self._entropy.between(0, 10 / self._hurry))
             return
         self._claimed(case, message)
 
@@ -131,7 +136,10 @@ class Deliver:
     def _telling(self, case: Case, view: Picture, operation: Operation) -> Telling:
         user = clinician_user(operation.subject)
         role: Literal["provider", "patient", "unattributed"] = "provider" if user else "unattributed"
-        if operation.subject == PATIENT and operation.subject in view.subjects:
+        # That the patient has left is due for who was told as the patient, even if nobody is any more: otherwise
+        # the EHR would show them as connected for ever.
+        known = operation.subject in view.subjects or operation.status == "disconnected"
+        if operation.subject == PATIENT and known:
             role, user = "patient", patient_user(launches_of(case.visit, self._sealer))
         start = began(view, operation)
         return Telling(
@@ -171,7 +179,7 @@ class Deliver:
     ) -> None:
         """A copy with a delay first, then the claim back: a crash in between can only repeat."""
         asked = failure.retry_after if isinstance(failure, StatusRefused) else None
-        grown = min(_FIRST_DELAY * 2**message.attempt, _LONGEST_DELAY)
+        grown = min(_FIRST_DELAY * 2**message.attempt, _LONGEST_DELAY) / self._hurry
         delay = max(grown * self._entropy.between(0.8, 1.2), asked or 0.0)
         self._later(case.store, message.again(), min(delay, 24 * 3_600.0))
         case.store.operations.release(case.visit.connection, name, owner)

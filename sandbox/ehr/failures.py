@@ -51,3 +51,9 @@ class Failures:
     """The connection status service answers this HTTP status to everything, and records nothing."""
     status_service_retry_after: int | None = None
     """`Retry-After` in seconds, sent with a 429 or 503 of the status service or the FHIR API."""
+    trouble_share: float = 0.0
+    """The part of all calls of servers, from 0 to 1, that go wrong in one of the ways of `trouble.WAYS`."""
+    trouble_seconds: float = 20.0
+    """For how long a call in trouble hangs: longer than the caller waits; a slow one takes a twentieth."""
+    outage: bool = False
+    """Every call of servers is answered 503, the token endpoint's and discovery included."""

@@ -29,13 +29,15 @@ class Claim:
 class Operations:
     """The operations of one region's connections; ids are UUIDs."""
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    def __init__(self, table: Table, clock: Clock, lease: timedelta = LEASE) -> None:
         self._table = table
         self._clock = clock
+        self._lease = lease
 
     def claim(self, connection: str, operation: str, owner: str) -> Claim:
-        """Takes the operation or the lane for ``LEASE``. ``owner``: unique to this run of this message."""
-        values = {"owner": owner, "until": timestamp(self._clock.now() + LEASE), "outcome": "", "partner": ""}
+        """Takes the operation or the lane for the lease. ``owner``: unique to this run of this message."""
+        until = timestamp(self._clock.now() + self._lease)
+        values = {"owner": owner, "until": until, "outcome": "", "partner": ""}
         if self._table.insert(connection, operation, values):
             return Claim("mine")
         row = self._table.get(connection, operation)
