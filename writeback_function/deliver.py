@@ -136,8 +136,8 @@ class Deliver:
     def _telling(self, case: Case, view: Picture, operation: Operation) -> Telling:
         user = clinician_user(operation.subject)
         role: Literal["provider", "patient", "unattributed"] = "provider" if user else "unattributed"
-        # That the patient has left is due for who was told as the patient, even if nobody is any more: otherwise
-        # the EHR would show them as connected for ever.
+        # Who was told as the patient has to leave as the patient, even if nobody is taken for them any more:
+        # otherwise the EHR would show them as connected for ever.
         known = operation.subject in view.subjects or operation.status == "disconnected"
         if operation.subject == PATIENT and known:
             role, user = "patient", patient_user(launches_of(case.visit, self._sealer))

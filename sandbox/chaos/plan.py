@@ -18,6 +18,8 @@ class Plan:
     shuffle: float = 30.0 / HURRY
     duplicates: float = 0.2
     trouble: float = 0.3
+    trouble_after: float = 15.0
+    """For how long EHRs go on failing after the last step."""
     begins_within: float = 95.0
     """All visits have begun by then."""
     kills: int = 10

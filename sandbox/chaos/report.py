@@ -17,7 +17,7 @@ _EHR_FINE = "answered"
 
 @dataclass
 class Findings:
-    """`wrong`: every difference with its visit; `undelivered`: messages left at the end, by where they lie."""
+    """`wrong`: every difference with its visit; `undelivered`: messages left, by where they lie."""
 
     participants: int = 0
     wrong: list[tuple[Act, Difference]] = field(default_factory=list)
@@ -35,9 +35,9 @@ def compared(acts: Sequence[Act], records: Mapping[str, Mapping[str, Any]], debo
     found = Findings()
     for act in acts:
         truth = expected(act.plot, act.played)
-        record = entries(records[act.scene.name], visit_key(act.plot))
+        told = entries(records[act.scene.name], visit_key(act.plot))
         found.participants += len(truth)
-        found.wrong += [(act, one) for one in differences(record, truth, act.scene.reading, debounce)]
+        found.wrong += [(act, one) for one in differences(told, truth, act.scene.reading, debounce)]
     for name, record in records.items():
         found.wrong += [(_of(acts, name, ""), one) for one in _versions(record)]
     return found

@@ -112,18 +112,22 @@ class Stage:
             _ACTS[step.act](self, act, step, inside)
             act.played.append(Played(step, Moment(before, time.time())))
 
-    def _join(self, act: Act, step: Step, inside: dict[str, str]) -> None:
+    def join(self, act: Act, step: Step, inside: dict[str, str]) -> None:
+        """Opens the join link."""
         actor = act.plot.actors[step.actor]
         wanted = {"url": act.url, "as": actor.account or None, "name": "Somebody"}
         inside[step.actor] = str(self._control("join", wanted)["participant"])
 
-    def _admit(self, act: Act, step: Step, inside: dict[str, str]) -> None:
+    def admit(self, act: Act, step: Step, inside: dict[str, str]) -> None:
+        """Is let in from the lobby."""
         self._control("admit", {"participant": inside[step.actor]})
 
-    def _leave(self, act: Act, step: Step, inside: dict[str, str]) -> None:
+    def leave(self, act: Act, step: Step, inside: dict[str, str]) -> None:
+        """Leaves, or stops waiting."""
         self._control("leave", {"participant": inside[step.actor]})
 
-    def _end(self, act: Act, step: Step, inside: dict[str, str]) -> None:
+    def end(self, act: Act, step: Step, inside: dict[str, str]) -> None:
+        """Ends the call for everybody."""
         self._control("end", {"url": act.url})
 
     def _control(self, name: str, wanted: Mapping[str, str | None]) -> Mapping[str, str]:
@@ -134,8 +138,8 @@ class Stage:
 
 
 _ACTS: Mapping[str, Callable[[Stage, Act, Step, dict[str, str]], None]] = {
-    "join": Stage._join,
-    "admit": Stage._admit,
-    "leave": Stage._leave,
-    "end": Stage._end,
+    "join": Stage.join,
+    "admit": Stage.admit,
+    "leave": Stage.leave,
+    "end": Stage.end,
 }

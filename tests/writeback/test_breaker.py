@@ -53,3 +53,13 @@ def test_a_try_that_never_reports_should_block_for_one_pause_only(clock: FakeClo
     assert breaker.closed_for("a") == 0
     clock.advance(SECONDS)
     assert breaker.closed_for("a") == 0
+
+
+def test_a_breaker_in_a_hurry_should_pause_for_a_shorter_time(clock: FakeClock) -> None:
+    breaker = Breaker(clock, PAUSE / 5)
+    for _ in range(FAILURES):
+        breaker.failed("a")
+    assert breaker.closed_for("a") == SECONDS / 5
+    clock.advance(SECONDS / 5)
+    assert breaker.closed_for("a") == 0
+    assert breaker.closed_for("a") == SECONDS / 5
