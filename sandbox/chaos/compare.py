@@ -30,15 +30,11 @@ _ROUNDING = 0.002
 
 @dataclass(frozen=True)
 class Entry:
-    """One transition of a record. `at`: when it happened, or was told where the record keeps no more.
-
-    `operation`: the connector's id of it, empty where the record keeps none.
-    """
+    """One transition of a record. `at`: when it happened, or was told where the record keeps no more."""
 
     person: str
     status: Status
     at: float
-    operation: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,16 +62,7 @@ def differences(
         mine = [one for one in record if one.person == person]
         judge = _Events(person, wanted, debounce) if reading == "events" else _States(person, wanted)
         found += judge.of(mine)
-    return found + _same_operation(record)
-
-
-def _same_operation(record: Sequence[Entry]) -> list[Difference]:
-    counted = Counter(one.operation for one in record if one.operation)
-    return [
-        Difference("duplicate", "", f"operation {name} is there {count} times")
-        for name, count in counted.items()
-        if count > 1
-    ]
+    return found
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.chaos.compare import WHATS, Difference, Entry, differences
-from sandbox.chaos.hospitals import visit_key
+from sandbox.chaos.hospitals import contact, visit_key
 from sandbox.chaos.stage import Act
 from sandbox.chaos.truth import expected
 from sandbox.chaos.weather import Happened
@@ -39,7 +39,8 @@ def compared(acts: Sequence[Act], records: Mapping[str, Mapping[str, Any]], debo
         found.participants += len(truth)
         found.wrong += [(act, one) for one in differences(told, truth, act.scene.reading, debounce)]
     for name, record in records.items():
-        found.wrong += [(_of(acts, name, ""), one) for one in _versions(record)]
+        mine = {contact(act.plot).appointment_id: act for act in acts if act.scene.name == name}
+        found.wrong += [(mine[visit], one) for visit, one in _versions(record)]
     return found
 
 
@@ -111,26 +112,20 @@ def _happenings(
         yield _line(f"EHR {name}", f"{failed}/{calls}", f"calls in trouble: {ways}")
 
 
-def _versions(record: Mapping[str, Any]) -> Iterator[Difference]:
-    """AuditEvents that were changed by a second telling, and operations that have two."""
+def _versions(record: Mapping[str, Any]) -> Iterator[tuple[str, Difference]]:
+    """AuditEvents that were changed by a second telling, operations that have two; each with its visit."""
+    seen: set[str] = set()
     for one in record["audit_events"]:
+        whats = [entity["what"] for entity in one["event"]["entity"]]
+        operation = next(what["identifier"]["value"] for what in whats if "identifier" in what)
+        places = [what.get("reference", "").partition("/") for what in whats]
+        visit = next(name for kind, _, name in places if kind == "Appointment")
         if one["version"] != 1:
-            yield Difference("duplicate", "", f"AuditEvent {one['id']} has {one['version']} versions")
-    counted = Counter(operation for one in record["audit_events"] for operation in _operations(one["event"]))
-    for operation, count in counted.items():
-        if count > 1:
-            yield Difference("duplicate", "", f"{operation} has {count} AuditEvents")
-
-
-def _operations(event: Mapping[str, Any]) -> Iterator[str]:
-    for entity in event.get("entity", ()):
-        value = entity.get("what", {}).get("identifier", {}).get("value", "")
-        if value.startswith("urn:uuid:"):
-            yield value
-
-
-def _of(acts: Sequence[Act], scene: str, _detail: str) -> Act:
-    return next(act for act in acts if act.scene.name == scene)
+            detail = f"AuditEvent {one['id']} has {one['version']} versions"
+            yield visit, Difference("duplicate", "", detail)
+        if operation in seen:
+            yield visit, Difference("duplicate", "", f"{operation} has several AuditEvents")
+        seen.add(operation)
 
 
 def _line(name: str, value: object, sentence: str) -> str:

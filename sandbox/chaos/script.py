@@ -115,11 +115,11 @@ def _opening(book: Book) -> None:
 
 
 def _clinician_moves(book: Book) -> None:
-    if book.perhaps(0.5):
-        book.returns("clinician", soon=book.perhaps(0.6))
-    if book.perhaps(0.3):
-        book.does("staff", "join", "leave")
     if book.perhaps(0.4):
+        book.returns("clinician", soon=book.perhaps(0.6))
+    if book.perhaps(0.2):
+        book.does("staff", "join", "leave")
+    if book.perhaps(0.2):
         book.returns("clinician", soon=book.perhaps(0.4))
 
 
