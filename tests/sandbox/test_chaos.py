@@ -111,13 +111,13 @@ def test_pauses_should_grow_to_the_longest_only() -> None:
 
     def send(_: Delivery) -> bool:
         attempts.append(time.monotonic())
-        return len(attempts) == 5
+        return len(attempts) == 6
 
     dispatcher = Dispatcher(send, first_pause=0.05, longest_pause=0.1)
     dispatcher.enqueue("s", "again")
     assert dispatcher.settle()
     dispatcher.close()
-    assert attempts[-1] - attempts[0] < 0.8
+    assert attempts[-1] - attempts[0] < 1.3
 
 
 @pytest.mark.parametrize("seconds", ["1", "601", "ten"])
