@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help setup sandbox visit test check format translations conformance keys func clean-sandbox pins audit sbom
+.PHONY: help setup sandbox visit chaos test check format translations conformance keys func clean-sandbox pins audit sbom
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ sandbox: setup-run ## start everything; Ctrl-C ends it, a second start keeps the
 
 visit: setup-run ## play one visit for each hospital without a browser
 	@$(PYTHON) -m sandbox.visit
+
+chaos: setup-run ## 300 visits while EHRs fail and processes die: is every record the truth? (ARGS="--seed 7")
+	@$(PYTHON) -m sandbox.chaos $(ARGS)
 
 test: setup ## run every test
 	@$(PYTHON) -m pytest $(ARGS)

@@ -87,6 +87,9 @@ class Settings:
     deliver_hours: float = 24.0
     # How long a launch waits for its subscription to call events before it goes on without.
     subscription_seconds: float = 2.5
+    # By how much our waits are shorter: deadlines of calls, leases, pauses of write-back. More than 1 in the
+    # sandbox only, where a day of trouble must fit into minutes.
+    hurry: float = 1.0
 
     @property
     def sandbox(self) -> bool:
@@ -128,6 +131,7 @@ class Settings:
             subscription_seconds=reader.number(
                 "ANTESALA_SUBSCRIPTION_SECONDS", cls.subscription_seconds, 0, 30
             ),
+            hurry=reader.number("ANTESALA_HURRY", cls.hurry, 1, 20),
         )
         faults = (*reader.faults, *_contradictions(settings))
         if faults:
@@ -242,6 +246,7 @@ def _production_contradictions(settings: Settings) -> list[tuple[bool, str]]:
     return [
         (bool(settings.secrets_dir), "ANTESALA_SECRETS_DIR is for the sandbox only: use Key Vault"),
         (bool(settings.private_hosts), "ANTESALA_PRIVATE_HOSTS is for the sandbox only"),
+        (settings.hurry != 1, "ANTESALA_HURRY is for the sandbox only"),
         (not settings.key_vault_url, "ANTESALA_KEY_VAULT_URL is missing"),
         (not settings.client_secrets_vault_url, "ANTESALA_CLIENT_SECRETS_VAULT_URL is missing"),
         (

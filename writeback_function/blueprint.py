@@ -57,6 +57,7 @@ def _deliver() -> Deliver:
         house.entropy,
         debounce=house.settings.debounce_seconds,
         hours=house.settings.deliver_hours,
+        hurry=house.settings.hurry,
     )
 
 

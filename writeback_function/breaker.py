@@ -76,8 +76,9 @@ class Turn:
 class Breaker:
     """The breakers of this process. Safe for many threads; remembers no more than ``_KEPT`` connections."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, pause: timedelta = PAUSE) -> None:
         self._clock = clock
+        self._pause = pause
         self._states: OrderedDict[str, _State] = OrderedDict()
         self._changed = threading.Condition()
 
@@ -92,7 +93,7 @@ class Breaker:
             state.inside[turn] = self._clock.now()
             if state.until is not None:
                 # This call tries; the others wait for what becomes of it.
-                state.until, state.trying = self._clock.now() + PAUSE, turn
+                state.until, state.trying = self._clock.now() + self._pause, turn
             return turn
 
     def failed(self, connection: str, asked: float = 0.0) -> None:
@@ -101,7 +102,7 @@ class Breaker:
             state = self._state(connection)
             state.failures, state.trying = state.failures + 1, None
             if state.failures >= FAILURES:
-                pause = min(max(PAUSE, timedelta(seconds=asked)), LONGEST_PAUSE)
+                pause = min(max(self._pause, timedelta(seconds=asked)), LONGEST_PAUSE)
                 state.until = self._clock.now() + pause
 
     def answered(self, connection: str) -> None:

@@ -28,7 +28,7 @@ from shared.visit.attribution import PATIENT, clinician_user, patient_user
 from shared.visit.intervals import moment
 from shared.visit.ledger import Ledger
 from shared.visit.operations import Operation, Picture, began, superseded
-from writeback_function.breaker import Breaker, Turn, Wait
+from writeback_function.breaker import PAUSE, Breaker, Turn, Wait
 from writeback_function.case import Case, find_case, launches_of
 from writeback_function.fold import Handing
 from writeback_function.patience import NEVER, Patience, patience_for, status_of
@@ -76,8 +76,12 @@ class Deliver:
         *,
         debounce: float,
         hours: float,
+        hurry: float = 1.0,
     ) -> None:
-        """``debounce`` in seconds; ``hours``: for how long failures in passing are tried again."""
+        """``debounce`` in seconds; ``hours``: for how long failures in passing are tried again.
+
+        ``hurry``: see ``Settings.hurry``.
+        """
         self._stores = stores
         self._contexts = contexts
         self._sealer = sealer
@@ -87,7 +91,8 @@ class Deliver:
         self._handing = Handing(sealer, clock, debounce)
         self._debounce = round(debounce * 1_000_000)
         self._seconds = hours * 3_600
-        self._breaker = Breaker(clock)
+        self._hurry = hurry
+        self._breaker = Breaker(clock, PAUSE / hurry)
 
     def deliver(self, text: str) -> None:
         """Takes one message. A failure nobody foresaw is raised, and the message comes again."""
@@ -114,7 +119,9 @@ class Deliver:
         if wait.why == "full":
             self._later(run.store, run.message, wait.seconds + self._entropy.between(0, wait.seconds))
             return
-        self._later(run.store, run.message.deferred(), wait.seconds + self._entropy.between(0, 10))
+        self._later(
+            run.store, run.message.deferred(), wait.seconds + self._entropy.between(0, 10 / self._hurry)
+        )
         if not run.message.waits:
             run.store.operations.waits(run.connection, run.waiting("deferred"))
             log.info("deferred", extra=self._extra("deferred", run))
@@ -207,7 +214,10 @@ class Deliver:
     def _telling(self, case: Case, view: Picture, operation: Operation) -> Telling:
         user = clinician_user(operation.subject)
         role: Literal["provider", "patient", "unattributed"] = "provider" if user else "unattributed"
-        if operation.subject == PATIENT and operation.subject in view.subjects:
+        # Who was told as the patient has to leave as the patient, even if nobody is taken for them any more:
+        # otherwise the EHR would show them as connected for ever.
+        known = operation.subject in view.subjects or operation.status == "disconnected"
+        if operation.subject == PATIENT and known:
             role, user = "patient", patient_user(launches_of(case.visit, self._sealer))
         start = began(view, operation)
         return Telling(
@@ -249,7 +259,7 @@ class Deliver:
 
     def _again(self, run: _Run, held: Held, patience: Patience, asked: float, failure: OutsideError) -> None:
         """A copy with a delay first, then the claim back: a crash in between can only repeat."""
-        grown = patience.pause(run.message.attempt) * self._entropy.between(0.8, 1.2)
+        grown = patience.pause(run.message.attempt) * self._entropy.between(0.8, 1.2) / self._hurry
         copy = run.message.again()
         self._later(run.store, copy, min(max(grown, asked), LONGEST_DELAY))
         run.store.operations.give_back(held, run.waiting(patience.name, copy.attempt))

@@ -11,6 +11,7 @@ from sandbox.ehr.discovery import discovery
 from sandbox.ehr.fhir_api import fhir_api
 from sandbox.ehr.pages import pages
 from sandbox.ehr.status_service import status_service
+from sandbox.ehr.trouble import Trouble
 from sandbox.ehr.world import World
 from sandbox.recorder import install_controls
 
@@ -28,6 +29,7 @@ def create_app(world: World) -> Flask:
     app = Flask("sandbox.ehr", static_folder="static", template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
     install_controls(app, world.recorder, world.failures, lambda: state(world))
+    Trouble(world).install(app)
     authorization = Authorization(app, world)
     access = Access(world, authorization.tokens)
     app.register_blueprint(authorization_pages(world, authorization))

@@ -57,3 +57,9 @@ class Failures:
     """A PATCH of an Appointment answers 424."""
     appointment_conflicts: int = 0
     """So many more PATCHes find that somebody else was faster: 409, and a version that nobody has read."""
+    trouble_share: float = 0.0
+    """The part of all calls of servers, from 0 to 1, that go wrong in one of the ways of `trouble.WAYS`."""
+    trouble_seconds: float = 20.0
+    """For how long a call in trouble hangs: longer than the caller waits; a slow one takes a twentieth."""
+    outage: bool = False
+    """Every call of servers is answered 503, the token endpoint's and discovery included."""

@@ -1,6 +1,8 @@
 """Everything one simulated hospital stands on; whatever comes from outside enters here."""
 
+import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +28,8 @@ class World:
 
     `clock` gives Unix seconds. `outbound_session_factory` makes the session that fetches the connector's key
     sets: it must trust the sandbox's CA and ignore the environment. `state_dir` keeps registration and record
-    between runs; None keeps them in memory. `sleep` is what a slow endpoint does.
+    between runs; None keeps them in memory. `sleep` is what a slow endpoint does, `rng` says which calls go
+    wrong by chance.
     """
 
     hospital: Hospital
@@ -36,10 +39,13 @@ class World:
     failures: Failures = field(default_factory=Failures)
     recorder: Recorder = field(default_factory=Recorder)
     sleep: Callable[[float], None] = time.sleep
+    rng: random.Random = field(default_factory=random.SystemRandom)
 
     def __post_init__(self) -> None:
         """The day begins now: visits are placed around this moment."""
         self.started_at = self.clock()
+        # Calls of servers by what became of them (`sandbox.ehr.trouble`).
+        self.troubles: Counter[str] = Counter()
         self.registry = Registry(self._document("registration"))
         self.record = Record(self._document("record"))
         self.appointments = Appointments(self._document("appointments"))

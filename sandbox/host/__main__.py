@@ -4,11 +4,13 @@ import argparse
 import signal
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 from sandbox.addresses import Addresses
 from sandbox.host.host import Host, HostOptions
 from sandbox.host.landing import landing_page
+from sandbox.host.queues import INVISIBILITY
 from sandbox.host.worker import HostStartError
 from sandbox.serving import tls_context
 
@@ -41,6 +43,7 @@ def _options(given: argparse.Namespace) -> HostOptions:
         journal=given.journal,
         echo=True,
         pages=landing_page(Addresses.from_environ(os.environ)),
+        invisibility=timedelta(seconds=given.invisibility),
     )
 
 
@@ -52,8 +55,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cert", type=Path, help="PEM file with key and chain; without it there is no TLS port"
     )
+    parser.add_argument(
+        "--invisibility",
+        type=_seconds,
+        default=INVISIBILITY.total_seconds(),
+        help="seconds for which a received message is hidden (default: the real host's ten minutes)",
+    )
     parser.add_argument("--journal", type=Path, help="file that gets the log as JSON lines")
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    # The queue service hides for whole seconds, and the host renews at half time.
+    if not 2 <= seconds <= INVISIBILITY.total_seconds():
+        raise argparse.ArgumentTypeError("must be a number of seconds from 2 to 600")
+    return seconds
 
 
 if __name__ == "__main__":

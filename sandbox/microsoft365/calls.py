@@ -173,7 +173,8 @@ class Calls:
 
     def _close(self, call: Call) -> None:
         del self._running[call.meeting.id]
-        if call.announced and not self._failures.no_call_ended:
+        unsaid = self._failures.no_call_ended or self._rng.random() < self._failures.no_call_ended_share
+        if call.announced and not unsaid:
             self._say(call, "callEnded", [])
         report = attendance_report(call.meeting, list(call.people.values()), self._id)
         if report is not None:

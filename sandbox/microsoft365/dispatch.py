@@ -1,4 +1,4 @@
-"""Delivers change notifications from a thread of its own, again and again until they are taken.
+"""Delivers change notifications from threads of its own, again and again until they are taken.
 
 A delivery that is not answered with 2xx is repeated with exponential back-off for up to four hours
 (graph.md 3.4), then lost. Nothing promises an order.
@@ -15,8 +15,6 @@ from typing import Any
 
 log = logging.getLogger("sandbox.microsoft365")
 
-_LONGEST_PAUSE = 60.0
-
 
 @dataclass(frozen=True)
 class Delivery:
@@ -31,7 +29,8 @@ class Delivery:
 class Dispatcher:
     """Hands each delivery to `send` when it is due; `send` says whether it was taken.
 
-    `first_pause` is the pause in seconds before the first repetition; it doubles each time.
+    `first_pause` is the pause in seconds before the first repetition; it doubles each time, up to
+    `longest_pause`. With one of `threads`, deliveries that are due are made one after the other.
     """
 
     def __init__(
@@ -40,16 +39,23 @@ class Dispatcher:
         first_pause: float = 1.0,
         keep_trying: float = 4 * 3600.0,
         monotonic: Callable[[], float] = time.monotonic,
+        threads: int = 1,
+        longest_pause: float = 60.0,
     ) -> None:
         self._send, self._monotonic = send, monotonic
-        self._first_pause, self._keep_trying = first_pause, keep_trying
+        self._first_pause, self._longest_pause = first_pause, longest_pause
+        self._keep_trying = keep_trying
         self._queue: list[tuple[float, int, Delivery]] = []
         self._order = itertools.count()
         self._busy = 0
         self._closed = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="m365-notifications", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"m365-notifications-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def enqueue(self, subscription: str, content: Any, delay: float = 0.0) -> None:
         """Deliver `content` to the subscription in `delay` seconds."""
@@ -67,11 +73,12 @@ class Dispatcher:
             return self._changed.wait_for(lambda: not self._queue and not self._busy, seconds)
 
     def close(self) -> None:
-        """Deliver nothing more and end the thread."""
+        """Deliver nothing more and end the threads."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join(timeout=15)
+        for thread in self._threads:
+            thread.join(timeout=15)
 
     def _put(self, due: float, delivery: Delivery) -> None:
         with self._changed:
@@ -106,7 +113,7 @@ class Dispatcher:
             return True
 
     def _repeat(self, delivery: Delivery) -> None:
-        pause = min(self._first_pause * 2**delivery.attempt, _LONGEST_PAUSE)
+        pause = min(self._first_pause * 2**delivery.attempt, self._longest_pause)
         now = self._monotonic()
         if now + pause - delivery.born > self._keep_trying:
             log.warning("A change notification was given up after %d attempts", delivery.attempt + 1)

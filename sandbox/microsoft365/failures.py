@@ -71,8 +71,12 @@ class Failures:
     """Seconds between an event and its first delivery."""
     duplicate: bool = False
     """Every event is delivered twice."""
+    duplicate_share: float = 0.0
+    """The part of all events, from 0 to 1, that is delivered twice."""
     shuffle: bool = False
-    """Events are held for up to a second each, so that they arrive out of order."""
+    """Events are held for up to `shuffle_seconds` each, so that they arrive out of order."""
+    shuffle_seconds: float = 1.0
+    """For how long `shuffle` holds an event at most."""
     drop_every: int = 0
     """Every n-th event is lost."""
     camel_case: bool = False
@@ -83,6 +87,8 @@ class Failures:
     """Every event is preceded by one of a type that no reader of 2024 knew."""
     no_call_ended: bool = False
     """callEnded is never sent."""
+    no_call_ended_share: float = 0.0
+    """The part of all calls, from 0 to 1, whose callEnded is not sent."""
     quiet_lobby: bool = False
     """People who wait before anybody is in the meeting are first heard of when somebody is."""
     external_identity: str = "guest"

@@ -3,7 +3,7 @@
 import random
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,19 @@ from sandbox.microsoft365.subscriptions import Subscription, Subscriptions
 from sandbox.microsoft365.tokens import PUBLISHER, Keyring
 
 _ANSWER_SECONDS = 10
-_LONGEST_SHUFFLE = 1.0
+
+
+@dataclass
+class Handover:
+    """What became of one event: when it happened, how often it was to be delivered, when it was taken."""
+
+    id: str
+    subscription: str
+    kind: str
+    at: datetime
+    wanted: int = 0
+    refused: int = 0
+    taken: list[datetime] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,10 @@ class Lifecycle:
 
 
 class Publisher:
-    """Delivers call events and lifecycle notifications; `first_pause` as for the dispatcher."""
+    """Delivers call events and lifecycle notifications; the pauses and `threads` as for the dispatcher.
+
+    `handovers` keeps what became of each event, by subscription and event id.
+    """
 
     def __init__(
         self,
@@ -40,11 +55,14 @@ class Publisher:
         rng: random.Random,
         outbound: requests.Session,
         first_pause: float,
+        threads: int = 1,
+        longest_pause: float = 60.0,
     ) -> None:
         self._subscriptions, self._failures, self._keyring = subscriptions, failures, keyring
         self._clock, self._rng, self._outbound = clock, rng, outbound
         self._told = 0
-        self.dispatcher = Dispatcher(self._send, first_pause)
+        self.handovers: dict[tuple[str, str], Handover] = {}
+        self.dispatcher = Dispatcher(self._send, first_pause, threads=threads, longest_pause=longest_pause)
 
     def tell(self, subscription_id: str, event: CallEvent) -> None:
         """Deliver an event to one subscriber, or not, as the failure modes say."""
@@ -57,7 +75,7 @@ class Publisher:
             kind = "transcriptionStateUpdated"
             self._later(subscription_id, replace(event, id=self._id(), kind=kind, participants=()))
         self._later(subscription_id, event)
-        if failures.duplicate:
+        if failures.duplicate or self._rng.random() < failures.duplicate_share:
             self._later(subscription_id, event)
 
     def lifecycle(self, subscription: Subscription, event: str) -> None:
@@ -65,7 +83,10 @@ class Publisher:
         self.dispatcher.enqueue(subscription.id, Lifecycle(event, subscription))
 
     def _later(self, subscription_id: str, event: CallEvent) -> None:
-        held = self._rng.random() * _LONGEST_SHUFFLE if self._failures.shuffle else 0.0
+        name = (subscription_id, event.id)
+        known = Handover(event.id, subscription_id, event.kind, event.at)
+        self.handovers.setdefault(name, known).wanted += 1
+        held = self._rng.random() * self._failures.shuffle_seconds if self._failures.shuffle else 0.0
         self.dispatcher.enqueue(subscription_id, event, self._failures.notification_delay + held)
 
     def _send(self, delivery: Delivery) -> bool:
@@ -75,7 +96,14 @@ class Publisher:
         # Whoever ended, let lapse or did not reauthorize a subscription misses what follows.
         if subscription is None or subscription.paused:
             return True
-        return self._post(subscription.notification_url, self._notification(subscription, delivery.content))
+        event: CallEvent = delivery.content
+        taken = self._post(subscription.notification_url, self._notification(subscription, event))
+        handover = self.handovers[subscription.id, event.id]
+        if taken:
+            handover.taken.append(self._clock())
+        else:
+            handover.refused += 1
+        return taken
 
     def _send_lifecycle(self, lifecycle: Lifecycle) -> bool:
         subscription = lifecycle.subscription

@@ -43,7 +43,9 @@ class World:
     `sites` says where it is served, `clock` gives UTC, `certificate` is the PEM certificate of the app's
     credential. With `state_dir`, keys, meetings, reports and subscriptions outlive the process. `outbound` is
     the session with which the app's webhooks are called: it must trust the sandbox's authority. `first_pause`
-    is the pause in seconds before an untaken notification is first repeated. Call `close` in the end.
+    is the pause in seconds before an untaken notification is first repeated, `longest_pause` the longest
+    between two repetitions, `threads` how many notifications
+    are sent at a time. Call `close` in the end.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class World:
         registration: Registration | None = None,
         sleep: Callable[[float], None] = time.sleep,
         first_pause: float = 1.0,
+        longest_pause: float = 60.0,
+        threads: int = 1,
     ) -> None:
         self.sites, self.clock, self._sleep = sites, clock, sleep
         self.failures = failures or Failures()
@@ -79,7 +83,15 @@ class World:
             self.meetings, clock, self.rng, outbound, _folder(state_dir, "subscriptions")
         )
         self.publisher = Publisher(
-            self.subscriptions, self.failures, self.keyring, clock, self.rng, outbound, first_pause
+            self.subscriptions,
+            self.failures,
+            self.keyring,
+            clock,
+            self.rng,
+            outbound,
+            first_pause,
+            threads,
+            longest_pause,
         )
         self.calls = Calls(
             self.meetings, self.failures, clock, self.rng, self._listeners, self.publisher.tell

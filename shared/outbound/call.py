@@ -39,9 +39,14 @@ class Outbound:
         ca_bundle: str = "",
         proxy_url: str = "",
         resolve: Resolve | None = None,
+        hurry: float = 1.0,
     ) -> None:
-        """``ca_bundle``: trusted instead of the public authorities; ``resolve``: host, port to addresses."""
+        """``ca_bundle``: trusted instead of the public authorities; ``resolve``: host, port to addresses.
+
+        ``hurry``: every deadline is this many times shorter than the caller says (``Settings.hurry``).
+        """
         self._clock = clock
+        self._hurry = hurry
         self._addresses = Addresses(private_hosts, resolve)
         self._proxies = {"https": proxy_url} if proxy_url else {}
         self._session = requests.Session()
@@ -61,6 +66,7 @@ class Outbound:
             private_hosts=settings.private_hosts,
             ca_bundle=settings.ca_bundle,
             proxy_url=settings.proxy_url,
+            hurry=settings.hurry,
         )
 
     @property
@@ -94,7 +100,7 @@ class Outbound:
         origin = self._checked(url, service)
         request = self._prepared(method, url, headers, form, json, body, query, f"{service} ({origin})")
         repeatable = method.upper() in _REPEATABLE if idempotent is None else idempotent
-        until = time.monotonic() + timeout
+        until = time.monotonic() + timeout / self._hurry
         for _ in range(attempts - 1 if repeatable else 0):
             try:
                 answer = self._attempt(request, until, max_bytes, f"{service} ({origin})")

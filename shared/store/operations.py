@@ -75,14 +75,15 @@ class Undelivered:
 class Operations:
     """The operations of one region's connections; ids are UUIDs."""
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    def __init__(self, table: Table, clock: Clock, lease: timedelta = LEASE) -> None:
         self._table = table
         self._clock = clock
+        self._lease = lease
 
     # -- one row at a time ---------------------------------------------------------------------------
 
     def claim(self, connection: str, operation: str, owner: str) -> Claim:
-        """Takes the operation or the lane for ``LEASE``. ``owner``: unique to this run of this message."""
+        """Takes the operation or the lane for the lease. ``owner``: unique to this run of this message."""
         values = self._claimed(owner)
         if self._table.insert(connection, operation, values):
             return Claim("mine")
@@ -199,7 +200,12 @@ class Operations:
             self.release(connection, key, owner)
 
     def _claimed(self, owner: str) -> dict[str, Value]:
-        return {"owner": owner, "until": timestamp(self._clock.now() + LEASE), "outcome": "", "partner": ""}
+        return {
+            "owner": owner,
+            "until": timestamp(self._clock.now() + self._lease),
+            "outcome": "",
+            "partner": "",
+        }
 
     def _settled(self, outcome: Outcome, partner: str = "") -> dict[str, Value]:
         return {

@@ -28,8 +28,12 @@ _CONNECTION_ID = re.compile(CONNECTION_ID)
 class RegionStore:
     """Everything that one region keeps; each room is opened when it is first needed."""
 
-    def __init__(self, name: Region, storage: Storage, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, name: Region, storage: Storage, clock: Clock, entropy: Entropy, hurry: float = 1.0
+    ) -> None:
+        """``hurry``: see ``Settings.hurry``."""
         self.name = name
+        self._hurry = hurry
         self._account = Account(storage)
         self._clock = clock
         self._entropy = entropy
@@ -64,9 +68,9 @@ class RegionStore:
     @cached_property
     def operations(self) -> "Operations":
         """What was told to EHRs."""
-        from shared.store.operations import Operations
+        from shared.store.operations import LEASE, Operations
 
-        return Operations(self.table("Operations"), self._clock)
+        return Operations(self.table("Operations"), self._clock, LEASE / self._hurry)
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
@@ -93,7 +97,9 @@ class Stores:
     def __init__(self, settings: Settings, clock: Clock, entropy: Entropy | None = None) -> None:
         """``entropy`` spreads the tries of those who write one row at the same time."""
         self._regions = {
-            region: RegionStore(region, settings.storage[region], clock, entropy or SystemEntropy())
+            region: RegionStore(
+                region, settings.storage[region], clock, entropy or SystemEntropy(), settings.hurry
+            )
             for region in settings.regions
         }
 

@@ -400,6 +400,39 @@ def test_shuffled_events_should_come_out_of_order(
     assert times != sorted(times)
 
 
+def test_a_share_of_events_should_come_twice_and_of_calls_should_not_end(
+    cloud: Cloud, webhook: Webhook, certificate: Credential
+) -> None:
+    cloud.failures.duplicate_share = cloud.failures.no_call_ended_share = 0.5
+    for _ in range(6):
+        visit(cloud, webhook, certificate)
+    told = [each["Id"] for each in events(webhook, certificate)]
+    kinds = {each["Id"]: each["EventType"] for each in events(webhook, certificate)}
+    assert len(set(told)) < len(told) < 2 * len(set(told))
+    assert 0 < list(kinds.values()).count("callEnded") < 6
+
+
+def test_what_became_of_each_event_should_be_known(
+    cloud: Cloud, webhook: Webhook, certificate: Credential
+) -> None:
+    cloud.world.publisher.handovers.clear()
+    cloud.failures.duplicate = True
+    visit(cloud, webhook, certificate)
+    known = list(cloud.world.publisher.handovers.values())
+    assert {one.id for one in known} == {each["Id"] for each in events(webhook, certificate)}
+    assert all((one.wanted, one.refused, len(one.taken)) == (2, 0, 2) for one in known)
+    assert all(one.at <= moment for one in known for moment in one.taken)
+
+
+def test_the_longest_hold_should_be_a_setting(
+    cloud: Cloud, webhook: Webhook, certificate: Credential
+) -> None:
+    cloud.failures.shuffle, cloud.failures.shuffle_seconds = True, 0.0
+    visit(cloud, webhook, certificate)
+    times = [each["EventDateTime"] for each in events(webhook, certificate)]
+    assert times == sorted(times)
+
+
 def test_a_delay_should_be_played(cloud: Cloud, webhook: Webhook, certificate: Credential) -> None:
     cloud.failures.notification_delay = 0.4
     meeting = closed_meeting(cloud)

@@ -599,3 +599,13 @@ def test_the_session_sends_through_the_seam(outbound: Outbound, serve: Serve) ->
         session.get("http://hospital.example/")
     with pytest.raises(TypeError):
         session.get(address(server), verify=False)  # type: ignore[call-arg]
+
+
+def test_in_a_hurry_every_deadline_is_shorter(clock: FakeClock, bundle: str, names: Names) -> None:
+    over = threading.Event()
+    outbound = Outbound(clock, ca_bundle=bundle, resolve=lambda *_: [str(over.wait(5))], hurry=10)
+    begun = time.monotonic()
+    with pytest.raises(Unreachable):
+        outbound.send("GET", f"https://{HOST}/", service="test", timeout=3)
+    over.set()
+    assert time.monotonic() - begun < 2

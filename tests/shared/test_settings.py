@@ -86,9 +86,10 @@ def test_every_fault_is_named_at_once() -> None:
 
 
 def test_production_refuses_every_setting_of_the_sandbox_at_once() -> None:
-    found = faults(SANDBOX | {"ANTESALA_ENVIRONMENT": "production"})
+    found = faults(SANDBOX | {"ANTESALA_ENVIRONMENT": "production", "ANTESALA_HURRY": "5"})
     for name in (
         "ANTESALA_SECRETS_DIR is for the sandbox",
+        "ANTESALA_HURRY is for the sandbox",
         "ANTESALA_PRIVATE_HOSTS is for the sandbox",
         "ANTESALA_PUBLIC_URL must be https",
         "the storage of americas must use an identity",
@@ -138,3 +139,10 @@ def test_two_sandbox_regions_may_not_share_an_account_either() -> None:
 
 def test_account_keys_are_not_shown() -> None:
     assert "AccountKey" not in repr(Settings.from_environ(SANDBOX))
+
+
+def test_only_the_sandbox_may_hurry_and_never_slows_down() -> None:
+    assert Settings.from_environ(SANDBOX).hurry == 1
+    assert Settings.from_environ(SANDBOX | {"ANTESALA_HURRY": "5"}).hurry == 5
+    assert Settings.from_environ(PRODUCTION | {"ANTESALA_HURRY": "1"}).hurry == 1
+    assert "ANTESALA_HURRY must be a number from 1 to 20" in faults(SANDBOX | {"ANTESALA_HURRY": "0.5"})

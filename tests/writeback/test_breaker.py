@@ -143,3 +143,13 @@ def test_it_should_not_grow_with_the_connections_it_has_seen(
 def test_pauses_should_be_in_proportion() -> None:
     assert timedelta(seconds=10) < PAUSE < timedelta(minutes=1)
     assert 0 < IN_DOUBT < AT_ONCE < 16
+
+
+def test_a_breaker_in_a_hurry_should_pause_for_a_shorter_time(clock: FakeClock) -> None:
+    breaker = Breaker(clock, PAUSE / 5)
+    for _ in range(FAILURES):
+        called(breaker, "a", "failed")
+    assert breaker.enter("a") == Wait(SECONDS / 5, "down")
+    clock.advance(SECONDS / 5)
+    assert called(breaker, "a", "failed") == 0
+    assert breaker.enter("a") == Wait(SECONDS / 5, "down")

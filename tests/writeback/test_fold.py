@@ -73,6 +73,20 @@ def test_a_second_external_should_never_be_taken_for_the_patient(house: House) -
     assert ("patient", PATIENT_USER, "disconnected") not in told  # it may have been the other who left
 
 
+def test_who_was_told_as_the_patient_should_leave_as_the_patient_when_nobody_is_left(house: House) -> None:
+    house.visit()
+    house.sees(5, guest("p"))
+    house.run()
+    house.sees(60, guest("interpreter"))
+    house.sees(120, guest("p", out=True))
+    house.sees(180, guest("interpreter", out=True))
+    house.run_for(120)
+    patient = [(one.status, one.user) for one in house.adapter.held if one.role == "patient"]
+    assert patient == [("connected", PATIENT_USER), ("disconnected", PATIENT_USER)]
+    somebody = [one.status for one in house.adapter.held if one.role == "unattributed"]
+    assert somebody == ["connected", "disconnected"]
+
+
 def test_an_external_without_a_patient_s_launch_should_be_unattributed(house: House) -> None:
     house.visit(house.doctor())
     house.sees(5, guest("p"))
