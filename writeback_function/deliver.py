@@ -32,6 +32,7 @@ from writeback_function.breaker import Breaker, Turn, Wait
 from writeback_function.case import Case, find_case, launches_of
 from writeback_function.fold import Handing
 from writeback_function.patience import NEVER, Patience, patience_for, status_of
+from writeback_function.telling import tell_outcome
 
 log = logging.getLogger("antesala.writeback")
 
@@ -50,8 +51,8 @@ class _Run:
         self.context = context
         name = (context.connection, context.visit_key)
         self.connection = context.connection
-        self.operation = message.operation.id(*name)
-        self.lane = message.operation.lane(*name)
+        self.operation = message.named.id(*name)
+        self.lane = message.named.lane(*name)
 
     def waiting(self, reason: str = "", attempts: int = 0) -> Waiting:
         """The row that counts it while it waits."""
@@ -147,6 +148,9 @@ class Deliver:
         if case is None:
             self._park(run, held, "visit-gone")
             return
+        if run.message.kind == "outcome":
+            self._concluded(run, held, turn, case)
+            return
         try:
             adapter = self._adapters.of(case.approved)
         except LookupError:
@@ -164,6 +168,14 @@ class Deliver:
         else:
             telling = self._telling(case, case.picture(self._sealer), operation)
             self._tell(run, held, turn, lambda: adapter.tell(case.approved, telling))
+
+    def _concluded(self, run: _Run, held: Held, turn: Turn, case: Case) -> None:
+        """An outcome is never overtaken; where nobody takes it any more there is nothing to tell."""
+        adapter, conclusion = self._adapters.outcome(case.approved), run.message.conclusion
+        if adapter is None:
+            run.store.operations.finish(held, "dropped", run.waited(held))
+        else:
+            self._tell(run, held, turn, lambda: tell_outcome(adapter, case, conclusion))
 
     def _begun(self, case: Case, message: WritebackMessage) -> Case:
         """The case in which the operation may reach the EHR, unless newer facts have withdrawn it.
@@ -247,9 +259,7 @@ class Deliver:
             return
         self._park(run, held, patience.reason or type(failure).__name__, status_of(failure))
 
-    def _again(
-        self, run: _Run, held: Held, patience: Patience, asked: float, failure: OutsideError
-    ) -> None:
+    def _again(self, run: _Run, held: Held, patience: Patience, asked: float, failure: OutsideError) -> None:
         """A copy with a delay first, then the claim back: a crash in between can only repeat."""
         grown = patience.pause(run.message.attempt) * self._entropy.between(0.8, 1.2)
         copy = run.message.again()

@@ -10,7 +10,7 @@ Of two facts about one participant at one instant the later stage counts: waitin
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -21,6 +21,9 @@ type Presence = Literal["waiting", "in", "out"]
 # A row's text property holds 32,000 characters (reference functions.md 8): these bounds stay well below.
 PARTICIPANTS = 120
 FACTS = 40
+
+TOLERANCE = timedelta(seconds=15) // timedelta(microseconds=1)
+"""By how much the times of events and of reports may differ and still mean the same moment (microseconds)."""
 
 _STAGES: tuple[Presence, ...] = ("waiting", "in", "out")
 _LETTERS: Mapping[str, Presence] = {"w": "waiting", "i": "in", "o": "out"}
@@ -75,6 +78,15 @@ class Participant:
         """Whether it was learned from an attendance report instead of live."""
         return self.id.startswith(_REPORT)
 
+    @property
+    def person(self) -> str:
+        """Who it is, as far as anybody can tell: joins without an identity are a person each."""
+        return self.identity or self.id
+
+    def outlasts(self, at: int) -> bool:
+        """Whether it was seen to leave at a moment that is later, by any clock."""
+        return any(fact.presence == "out" and fact.at > at + TOLERANCE for fact in self.facts)
+
     def with_sighting(self, sighting: Sighting) -> "Participant":
         """One fact more.
 
@@ -93,11 +105,13 @@ class Roster:
     """All participants of a visit; ``endings`` are the instants at which Graph said that the call was over.
 
     ``crowded``: more joins than are kept were seen, so that nobody can be told apart by exclusion any more.
+    ``left``: the instants at which an attendance report says that a person (``Participant.person``) had left.
     """
 
     participants: Mapping[str, Participant] = field(default_factory=lambda: MappingProxyType({}))
     endings: frozenset[int] = frozenset()
     crowded: bool = False
+    left: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def seen(self, sightings: Iterable[Sighting]) -> "Roster":
         """The roster with these facts added; equal to itself when all were known."""
@@ -115,10 +129,19 @@ class Roster:
         """The roster of a call that was over at this moment, for everybody seen until then."""
         return replace(self, endings=frozenset(sorted({*self.endings, instant(at)})[-FACTS:]))
 
+    def gone(self, person: str, instants: Iterable[int]) -> "Roster":
+        """The roster in which a report says that whatever joins the person had were over at these instants.
+
+        A join that was seen to leave later is left as it was seen.
+        """
+        known = tuple(sorted({*self.left.get(person, ()), *instants})[-FACTS:])
+        return replace(self, left={**self.left, person: known}) if known else self
+
     def timeline(self, participant: Participant) -> tuple[Fact, ...]:
         """The participant's facts and the ends of calls they were in, by time."""
         out = _STAGES.index("out")
-        ends = {Fact(end, out) for end in self.endings if end >= participant.first}
+        left = (end for end in self.left.get(participant.person, ()) if not participant.outlasts(end))
+        ends = {Fact(end, out) for end in (*self.endings, *left) if end >= participant.first}
         return tuple(sorted({*participant.facts, *ends}))
 
     def present(self, participant: Participant, counting: Collection[Presence]) -> tuple[Interval, ...]:
@@ -155,6 +178,7 @@ class Roster:
             },
             "endings": sorted(self.endings),
             "crowded": self.crowded,
+            "left": {person: list(instants) for person, instants in self.left.items()},
         }
 
     @classmethod
@@ -164,7 +188,9 @@ class Roster:
             name: Participant(name, bool(home), identity, tuple(_fact(*fact) for fact in facts))
             for name, (home, identity, facts) in document.get("people", {}).items()
         }
-        return cls(people, frozenset(document.get("endings", ())), bool(document.get("crowded", False)))
+        left = {person: tuple(instants) for person, instants in document.get("left", {}).items()}
+        endings = frozenset(document.get("endings", ()))
+        return cls(people, endings, bool(document.get("crowded", False)), left)
 
 
 def report_participant(number: int, identity: str) -> str:

@@ -99,6 +99,7 @@ def house(settings: Settings) -> Iterator[House]:
         sealer,
         pseudonyms,
         clock,
+        FakeEntropy(),
         budget=0.4,
         threads=16,
     )

@@ -79,5 +79,7 @@ def test_each_should_be_tried_for_its_time() -> None:
 
 
 def test_a_status_should_be_kept_where_there_is_one() -> None:
-    found = [status_of(one) for one in (StatusRefused(404), NoToken("x", 400), NoToken("x"), AnswerRefused("y"))]
+    found = [
+        status_of(one) for one in (StatusRefused(404), NoToken("x", 400), NoToken("x"), AnswerRefused("y"))
+    ]
     assert found == [404, 400, 0, 0]
