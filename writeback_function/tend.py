@@ -124,11 +124,13 @@ class Tend:
         moved = case.context != context
         sealed = self._contexts.seal(case.context) if moved else str(message["c"])
         look = _Look(case, sealed, self._clock.now())
-        event = str(message.get("event", ""))
+        event, turn = str(message.get("event", "")), str(message.get("turn", ""))
         if event and event != MOVED:
             self._lifecycle(look, event)
-        elif event or _is_valid(case, str(message.get("turn", "")), str(message.get("after", ""))):
-            self._look(look, int(message.get("troubles", 0)))
+        elif event:
+            self._look(look, case.ledger.turn, 0)
+        elif _is_valid(case, turn, str(message.get("after", ""))):
+            self._look(look, turn, int(message.get("troubles", 0)))
 
     def _lifecycle(self, look: _Look, event: str) -> None:
         """What Graph says became of the subscription; the chain goes on beside it, and tries what failed."""
@@ -147,8 +149,8 @@ class Tend:
                 raise
             log.warning("%s: %s", event, failure, extra={"connection": case.visit.connection})
 
-    def _look(self, look: _Look, troubles: int) -> None:
-        before = look.case.ledger.turn
+    def _look(self, look: _Look, before: str, troubles: int) -> None:
+        """``before``: the turn that the successor comes after."""
         look, waits = self._subscribed(look, troubles)
         try:
             look = self._checked(look)

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from shared.clock import timestamp
+from shared.context import VisitContext
 from shared.errors import OutsideError
 from shared.graph.reports import Attendance, Report
 from shared.graph.subscriptions import Subscription
 from shared.meeting.tending import tend_message
+from shared.messages import opened
 from tests.writeback.house import HIDDEN_SECONDS, KEY, Crash, House, Trapped
 from writeback_function.concluding import Concluding
 from writeback_function.tend import Graphs, Tend
@@ -125,6 +127,12 @@ class Office:
         adapter = self.house.adapter
         marks = [one.reconstructed for one in adapter.held]
         return sorted((*one, mark) for one, mark in zip(adapter.said(), marks, strict=True))
+
+    def contexts(self) -> list[VisitContext]:
+        """Of the messages that wait."""
+        house = self.house
+        values = [opened("tend", one.text, house.sealer) for one in house.waiting("tend")]
+        return [house.contexts.open(one["c"]) for one in values]
 
     @property
     def waiting(self) -> list[float]:
