@@ -73,7 +73,7 @@ class Rooms:
         opening, found = self._known(approved, context, launcher)
         visit, fresh = (found, False) if found is not None else self._made(opening)
         if visit.closed_at:
-            visit, _ = self._tending.reopened(opening)
+            visit = self._tending.reopened(opening, visit)
         tended = self._tending.ensure(opening, visit, fresh)
         visit = self._guarding.guarded(opening, visit)
         moved = visit.ends != _timed(visit, opening).ends

@@ -43,25 +43,23 @@ class Tending:
             return None
         return self._queue(opening)
 
-    def reopened(self, opening: Opening) -> tuple[Visit, bool]:
+    def reopened(self, opening: Opening, visit: Visit) -> Visit:
         """Somebody comes back after the end: a chain of its own, and all that a new visit gets.
 
         Queued first, then written by one of those who come: a message whose turn was not written is nothing,
-        and without it the next launch reopens. The bool: whether this launch did.
+        and without it the next launch reopens.
         """
         turn, now = self._entropy.token(9), timestamp(self._clock.now())
-        self._send(opening, turn=turn)
-        won = False
+        if not self._queue(opening, turn):
+            return visit
 
-        def reopen(visit: Visit) -> Visit | None:
-            nonlocal won
-            won = bool(visit.closed_at)
-            ledger = replace(Ledger.from_document(visit.roster).replaced(visit.subscription_id), turn=turn)
-            fresh = replace(visit, closed_at="", live="unknown", subscription_id="", subscription_expires="")
-            row = replace(fresh, tended=True, reopened_at=now, roster=ledger.document())
-            return row if won else None
+        def reopen(row: Visit) -> Visit | None:
+            ledger = replace(Ledger.from_document(row.roster).replaced(row.subscription_id), turn=turn)
+            fresh = replace(row, closed_at="", live="unknown", subscription_id="", subscription_expires="")
+            fresh = replace(fresh, tended=True, reopened_at=now, roster=ledger.document())
+            return fresh if row.closed_at else None
 
-        return opening.store.visits.change(*opening.name, reopen), won
+        return opening.store.visits.change(*opening.name, reopen)
 
     def woken(self, opening: Opening) -> None:
         """Lets tend look at once and go on with the context of this launch; its next look would anyhow."""
@@ -70,10 +68,10 @@ class Tending:
         except OutsideError:
             log.exception("tend not woken", extra={"connection": opening.context.connection})
 
-    def _queue(self, opening: Opening) -> bool:
+    def _queue(self, opening: Opening, turn: str = "") -> bool:
         """False when the queue does not take it: the visit starts, and the next launch tries again."""
         try:
-            self._send(opening)
+            self._send(opening, turn=turn)
         except OutsideError:
             connection, visit = opening.name
             log.exception("tend not queued", extra={"connection": connection, "visit": visit})
