@@ -45,7 +45,8 @@ def reconciled(roster: Roster, reports: Sequence[Report], *, over: bool) -> Rost
 def _records(reports: Sequence[Report]) -> tuple[dict[str, list[Interval]], list[_Record]]:
     home: dict[str, list[Interval]] = {}
     outside: list[_Record] = []
-    for session, report in enumerate(sorted(reports, key=lambda one: (one.starts, one.id))):
+    once = {one.id: one for one in reports}.values()
+    for session, report in enumerate(sorted(once, key=lambda one: (one.starts, one.id))):
         for record in report.records:
             spans = tuple(Interval(instant(one), instant(other)) for one, other in record.intervals)
             if record.identity_kind == "home":

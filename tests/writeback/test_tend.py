@@ -218,7 +218,7 @@ def test_a_visit_that_was_moved_should_be_kept_until_its_new_end(office: Office)
     office.run_for(HOUR)
     assert Ledger.from_document(office.house.row().roster).checks == 2
     later = office.house.begin + timedelta(days=2)
-    moved = {"starts": timestamp(later), "ends": timestamp(later + timedelta(minutes=30))}
+    moved: dict[str, Any] = {"starts": timestamp(later), "ends": timestamp(later + timedelta(minutes=30))}
     office.house.region.visits.save(replace(office.house.row(), **moved))
     office.house.context = replace(
         office.house.context, starts=later, ends=later + timedelta(minutes=30), appointment="A-2"
