@@ -6,9 +6,12 @@ import pytest
 
 from shared.errors import StatusRefused, Unreachable
 from shared.graph.service import GraphRefused
+from shared.visit.outcome import Conclusion
 from tests.graph.fakes import ELENA, NOAH
-from tests.writeback.house import guest, home
+from tests.writeback.house import KEY, guest, home
 from tests.writeback.office import DAY, HOUR, Office
+
+NAMED = Conclusion("took-place")
 
 
 def play(office: Office, seconds: float = 3 * DAY) -> None:
@@ -45,6 +48,17 @@ def test_a_visit_that_took_place_should_be_told_with_the_first_report(office: Of
     met(office)
     play(office, HOUR)
     assert outcomes(office) == ["took-place"]
+
+
+def test_an_outcome_should_be_handed_on_once_however_often_the_reports_are_read(office: Office) -> None:
+    met(office)
+    play(office, HOUR)
+    assert outcomes(office) == ["took-place"]
+    office.house.adapter.outcomes.clear()
+    # Nothing but the row remembers it now: a second message would be told.
+    office.house.region.operations.reopen(office.house.connection, NAMED.id(office.house.connection, KEY))
+    office.run_for(3 * DAY)
+    assert outcomes(office) == []
 
 
 @pytest.mark.parametrize(

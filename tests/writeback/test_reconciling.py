@@ -211,6 +211,11 @@ def test_an_event_that_comes_after_the_report_should_make_no_transition(late: tu
     assert due(seen(again, CAST), known, DEBOUNCE) == ()
 
 
+def test_a_join_that_was_seen_to_last_should_be_left_as_it_was_seen() -> None:
+    live = roster_of(staff("d", "in", 5), staff("d", "out", 600))
+    assert tells(live, session((VIDAL, ((5, 200), (300, 600))))) == tells(live)
+
+
 # -- whose presence: never the wrong person's
 
 

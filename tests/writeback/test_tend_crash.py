@@ -15,6 +15,8 @@ from tests.graph.fakes import ELENA
 from tests.writeback.conftest import memory_house
 from tests.writeback.house import Trap, Trapped, guest, home
 from tests.writeback.office import DAY, HOUR, Office
+from writeback_function.case import find_case
+from writeback_function.tend import _turned
 
 END = [
     ("patient", "connected", 6, False),
@@ -101,6 +103,14 @@ def test_a_successor_that_comes_before_its_turn_was_written_should_take_the_chai
     assert len(office.waiting) == 1
     office.tend.tend(office.first())
     assert len(office.waiting) == 1
+
+
+def test_a_run_that_was_overtaken_should_not_take_the_chain_back(office: Office) -> None:
+    office.visit(roster=Ledger(turn="third").document())
+    case = find_case(office.house.stores, office.house.context)
+    assert case is not None
+    assert not _turned(case, "first", "second")
+    assert Ledger.from_document(office.house.row().roster).turn == "third"
 
 
 class Failing:
