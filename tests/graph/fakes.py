@@ -130,6 +130,7 @@ class FakeGraph:
         self.sent: list[Sent] = []
         self.meetings: dict[tuple[str, str, int], dict[str, Any]] = {}
         self.subscriptions: dict[str, dict[str, Any]] = {}
+        self.subscribed = 0
         self.answers: dict[tuple[str, str], list[Answer]] = {}
         self._lock = threading.Lock()
         self.session = None
@@ -242,8 +243,9 @@ class FakeGraph:
         with self._lock:
             if request.body["resource"] in self.subscriptions:
                 return graph_error(409, "Conflict", "exists")
+            self.subscribed += 1
             made = {
-                "id": f"sub-{len(self.asked('POST', '/subscriptions'))}",
+                "id": f"sub-{self.subscribed}",
                 "resource": request.body["resource"],
             }
             made["expirationDateTime"] = request.body["expirationDateTime"]

@@ -107,7 +107,7 @@ def test_a_visit_that_was_moved_should_be_subscribed_to_anew_before_anybody_is_s
     asked = [f"{one.method} {one.path.split('/')[2]}" for one in house.graph.sent if "/beta/" in one.path]
     assert asked == ["DELETE subscriptions", "POST subscriptions"]
     row = house.row
-    assert (row.starts, row.ends, row.subscription_id) == (timestamp(later), timestamp(later + HALF), "sub-1")
+    assert (row.starts, row.ends, row.subscription_id) == (timestamp(later), timestamp(later + HALF), "sub-2")
     assert len(house.graph.subscriptions) == 1
     meeting = house.graph.meeting(row.meeting_id)
     assert (meeting["startDateTime"], meeting["endDateTime"]) == (row.starts, row.ends)
