@@ -1,5 +1,7 @@
 """The live view: who waits, is in or out of one visit, since when; roles and staff names only.
 
+Once the visit is over it also says how it went, and whether attendance reports have completed that.
+
 The handle in the address is random and means nothing without the sealed cookie of this browser, which binds
 it to connection, visit, EHR user and the account they are linked to. What may change meanwhile is looked at
 with every request: the connection serves, its organization is listed, the EHR user is still linked to that
@@ -88,7 +90,11 @@ class VisitView:
         )
 
     def state(self, request: Request) -> Response:
-        """``GET .../visit/{handle}/state``: ``{live, at, people: [role, name, number, presence, since]}``."""
+        """``GET .../visit/{handle}/state``.
+
+        ``{live, at, people: [role, name, number, presence, since], outcome, reported, final}``; ``outcome``
+        is empty until the visit is over, ``reported``: attendance reports were read, ``final``: it stays.
+        """
         handle = self._handle(request)
         store = self._services.stores.of(handle.connection)
         tenant = self._allowed(handle, store)
@@ -99,6 +105,9 @@ class VisitView:
                 "live": visit.live if visit is not None else "unknown",
                 "at": timestamp(self._services.clock.now()),
                 "people": [vars(one) for one in people],
+                "outcome": visit.outcome if visit is not None else "",
+                "reported": visit is not None and visit.reported,
+                "final": visit is not None and visit.outcome_sent,
             }
         )
 
@@ -156,7 +165,7 @@ def _by_person(participants: Iterable[Participant]) -> list[list[Participant]]:
     """Joins of one person together, persons in the order they were first seen."""
     people: dict[str, list[Participant]] = {}
     for one in sorted(participants, key=lambda item: (item.first, item.id)):
-        people.setdefault(one.identity or one.id, []).append(one)
+        people.setdefault(one.person, []).append(one)
     return list(people.values())
 
 

@@ -9,15 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from shared.clock import parse_timestamp, timestamp
 from shared.errors import AntesalaError
 from shared.sealing import Sealer
 from shared.visit.operations import Operation, Status
+from shared.visit.outcome import Conclusion, Outcome
 
 _VERSION = 1
 _STATUSES: Mapping[str, Status] = {"connected": "connected", "disconnected": "disconnected"}
+_OUTCOMES: Mapping[str, Outcome] = {one: one for one in get_args(Outcome.__value__)}
 
 
 class MessageRefused(AntesalaError):
@@ -55,6 +57,10 @@ class WritebackMessage:
     """One operation on its way to the EHR. ``since``: when it was first handed on; RFC 3339.
 
     ``waits``: a row of ``Operations`` says so (``shared.store.operations``).
+    ``kind``: ``presence``, or ``outcome``: then ``subject`` is the outcome, and ``instant`` and ``ended`` are
+    when the visit began and ended (0: it did not).
+    ``began``: for a disconnect, when the presence that it ends began (0: not known). It travels along, because
+    what is known may change between two attempts, and what is told must not.
     """
 
     context: str
@@ -65,6 +71,19 @@ class WritebackMessage:
     since: str
     attempt: int = 0
     waits: bool = False
+    kind: str = "presence"
+    ended: int = 0
+    began: int = 0
+
+    @property
+    def named(self) -> "Operation | Conclusion":
+        """What is claimed and told, by the name it always has."""
+        return self.conclusion if self.kind == "outcome" else self.operation
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """The outcome that a message of kind ``outcome`` carries."""
+        return Conclusion(_OUTCOMES[self.subject], self.instant, self.ended)
 
     @property
     def operation(self) -> Operation:

@@ -136,7 +136,7 @@ class Parked:
     def _operation(self, text: str) -> Parcel:
         message = WritebackMessage.read(text, self._sealer)
         context = self._contexts.open(message.context)
-        operation = message.operation.id(context.connection, context.visit_key)
+        operation = message.named.id(context.connection, context.visit_key)
         # As if it were handed on now, and sealed by the newest key.
         fresh = replace(
             message,

@@ -130,6 +130,7 @@ def build(settings: Settings, clock: Clock | None = None, entropy: Entropy | Non
             sealer,
             pseudonyms,
             clock,
+            entropy,
             budget=settings.subscription_seconds,
         ),
     )

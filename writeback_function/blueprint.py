@@ -5,9 +5,10 @@ import functools
 import azure.functions as func
 
 from shared import edge
-from shared.connection import Region
+from shared.connection import Approved, Region
 from shared.ehr.registry import Adapters
 from shared.wiring import enabled_regions, services
+from writeback_function.concluding import Concluding
 from writeback_function.deliver import Deliver
 from writeback_function.fold import Fold, Handing
 from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
@@ -46,13 +47,19 @@ def _fold() -> Fold:
 
 
 @functools.cache
+def _adapters() -> Adapters:
+    house = services()
+    return Adapters(house.outbound, house.discovery, house.tokens, house.clock)
+
+
+@functools.cache
 def _deliver() -> Deliver:
     house = services()
     return Deliver(
         house.stores,
         house.contexts,
         house.sealer,
-        Adapters(house.outbound, house.discovery, house.tokens, house.clock),
+        _adapters(),
         house.clock,
         house.entropy,
         debounce=house.settings.debounce_seconds,
@@ -65,6 +72,10 @@ def _deliver() -> Deliver:
 def _tend() -> Tend:
     house = services()
     graphs = Graphs(house.subscriptions, house.reports)
+
+    def takes(approved: Approved) -> bool:
+        return _adapters().outcome(approved) is not None
+
     return Tend(
         house.stores,
         house.contexts,
@@ -72,6 +83,7 @@ def _tend() -> Tend:
         house.pseudonyms,
         graphs,
         _handing(),
+        Concluding(house.sealer, house.clock, takes),
         house.clock,
         house.entropy,
     )

@@ -27,11 +27,12 @@ from shared.store.region import RegionStore
 from shared.visit.attribution import PATIENT, clinician_user, patient_user
 from shared.visit.intervals import moment
 from shared.visit.ledger import Ledger
-from shared.visit.operations import Operation, Picture, began, superseded
+from shared.visit.operations import Operation, superseded
 from writeback_function.breaker import PAUSE, Breaker, Turn, Wait
 from writeback_function.case import Case, find_case, launches_of
 from writeback_function.fold import Handing
 from writeback_function.patience import NEVER, Patience, patience_for, status_of
+from writeback_function.telling import tell_outcome
 
 log = logging.getLogger("antesala.writeback")
 
@@ -50,8 +51,8 @@ class _Run:
         self.context = context
         name = (context.connection, context.visit_key)
         self.connection = context.connection
-        self.operation = message.operation.id(*name)
-        self.lane = message.operation.lane(*name)
+        self.operation = message.named.id(*name)
+        self.lane = message.named.lane(*name)
 
     def waiting(self, reason: str = "", attempts: int = 0) -> Waiting:
         """The row that counts it while it waits."""
@@ -154,6 +155,9 @@ class Deliver:
         if case is None:
             self._park(run, held, "visit-gone")
             return
+        if run.message.kind == "outcome":
+            self._concluded(run, held, turn, case)
+            return
         try:
             adapter = self._adapters.of(case.approved)
         except LookupError:
@@ -166,11 +170,21 @@ class Deliver:
             run.store.operations.give_back(held)
             if (waited := run.waited(held)) is not None:
                 run.store.operations.waits_no_more(run.connection, waited)
-        elif adapter.semantics == "state" and self._overtaken(case, operation):
+        elif self._unsayable(case, operation) or (
+            adapter.semantics == "state" and self._overtaken(case, operation)
+        ):
             run.store.operations.finish(held, "dropped", run.waited(held))
         else:
-            telling = self._telling(case, case.picture(self._sealer), operation)
+            telling = self._telling(case, run.message)
             self._tell(run, held, turn, lambda: adapter.tell(case.approved, telling))
+
+    def _concluded(self, run: _Run, held: Held, turn: Turn, case: Case) -> None:
+        """An outcome is never overtaken; where nobody takes it any more there is nothing to tell."""
+        adapter, conclusion = self._adapters.outcome(case.approved), run.message.conclusion
+        if adapter is None:
+            run.store.operations.finish(held, "dropped", run.waited(held))
+        else:
+            self._tell(run, held, turn, lambda: tell_outcome(adapter, case, conclusion))
 
     def _begun(self, case: Case, message: WritebackMessage) -> Case:
         """The case in which the operation may reach the EHR, unless newer facts have withdrawn it.
@@ -211,20 +225,27 @@ class Deliver:
             for one in case.ledger.begun
         )
 
-    def _telling(self, case: Case, view: Picture, operation: Operation) -> Telling:
+    def _unsayable(self, case: Case, operation: Operation) -> bool:
+        """Whether nobody is taken for the patient any more who was, when this connect was handed on.
+
+        The visit's own connect says what can be said; a disconnect is told all the same, as the patient's:
+        otherwise the EHR might show them as connected for ever.
+        """
+        if operation.subject != PATIENT or operation.status != "connected":
+            return False
+        return PATIENT not in case.picture(self._sealer).subjects
+
+    def _telling(self, case: Case, message: WritebackMessage) -> Telling:
+        operation = message.operation
         user = clinician_user(operation.subject)
         role: Literal["provider", "patient", "unattributed"] = "provider" if user else "unattributed"
-        # Who was told as the patient has to leave as the patient, even if nobody is taken for them any more:
-        # otherwise the EHR would show them as connected for ever.
-        known = operation.subject in view.subjects or operation.status == "disconnected"
-        if operation.subject == PATIENT and known:
+        if operation.subject == PATIENT:
             role, user = "patient", patient_user(launches_of(case.visit, self._sealer))
-        start = began(view, operation)
         return Telling(
             operation=operation.id(*case.name),
             status=operation.status,
             at=moment(operation.at),
-            began=moment(start) if start is not None else None,
+            began=moment(message.began) if message.began else None,
             role=role,
             user=user,
             reconstructed=operation.reconstructed,

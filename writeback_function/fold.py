@@ -22,7 +22,7 @@ from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import ChangedMeanwhile, Stores
 from shared.visit.ledger import Ledger
-from shared.visit.operations import Operation
+from shared.visit.operations import Operation, began
 from shared.visit.roster import Sighting
 from writeback_function.case import Case, find_case
 
@@ -148,12 +148,13 @@ class Handing:
         """The case after everything due was queued and marked. ``context``: the visit's, sealed."""
         for _ in range(_ROUNDS):
             standing = self._now(case, case.ledger)
-            found = standing.due(case.picture(self._sealer), self._debounce)
+            view = case.picture(self._sealer)
+            found = standing.due(view, self._debounce)
             if not found and standing == case.ledger:
                 break
             if case.approved.revision.writeback.adapter != "none":
                 for operation in found:
-                    self._send(case, operation, context)
+                    self._send(case, operation, context, began(view, operation) or 0)
             judged = case.ledger
             case = self._marked(case, found)
             if case.ledger == judged:
@@ -173,7 +174,7 @@ class Handing:
     def _now(self, case: Case, ledger: Ledger) -> Ledger:
         return ledger.standing(case.picture(self._sealer, ledger), self._debounce)
 
-    def _send(self, case: Case, operation: Operation, context: str) -> None:
+    def _send(self, case: Case, operation: Operation, context: str, since_when: int) -> None:
         message = WritebackMessage(
             context=context,
             subject=operation.subject,
@@ -181,6 +182,7 @@ class Handing:
             instant=operation.at,
             reconstructed=operation.reconstructed,
             since=timestamp(self._clock.now()),
+            began=since_when,
         )
         delay = self._debounce / 1_000_000 if operation.status == "disconnected" else 0
         case.store.queue("writeback").send(message.text(self._sealer), delay=delay)

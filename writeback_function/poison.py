@@ -42,7 +42,7 @@ class Poison:
         try:
             message = WritebackMessage.read(text, self._sealer)
             context = self._contexts.open(message.context)
-            operation = message.operation.id(context.connection, context.visit_key)
+            operation = message.named.id(context.connection, context.visit_key)
         except (MessageRefused, SealError, KeyError):
             # Nothing to count: it may be why it is poison.
             return

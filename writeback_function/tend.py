@@ -1,40 +1,43 @@
-"""Keeps a visit until it is over: its subscription, its late record, its closing.
+"""Keeps a visit until it is over: its subscription, its late record, its outcome, its closing.
 
 A sealed message that queues its own successor; it is also the durable home of what the EHR needs to
-recognise the visit. Each message of the chain carries a ``turn``; the row knows which one is valid, so that a
-message that came twice does not make two chains.
+recognise the visit. Each message of the chain has a ``turn`` and the turn ``after`` which it comes; the row
+knows which turn is the valid one. A successor is queued first and written down second: where the process dies
+in between, the message that comes first, the successor or its predecessor once more, takes the chain, and the
+other one is nothing. So there are never two chains, and never none.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared.clock import Clock, Entropy, parse_timestamp, timestamp
-from shared.context import ContextSeal
+from shared.context import ContextSeal, VisitContext
 from shared.errors import OutsideError, SealError
-from shared.graph.reports import Attendance, Report, Reports
-from shared.graph.subscriptions import Subscription, Subscriptions, client_state, until
-from shared.meeting.tending import tend_message
+from shared.graph.reports import Report, Reports
+from shared.graph.subscriptions import Subscriptions
+from shared.meeting.tending import MOVED, tend_message
 from shared.messages import MessageRefused, opened
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import Stores
 from shared.store.visits import Visit
-from shared.visit.intervals import instant
 from shared.visit.ledger import Ledger
-from shared.visit.outcome import over_at, rests
-from shared.visit.roster import Roster, Sighting, report_participant
+from shared.visit.outcome import GIVEN_UP, over_at, rests
 from writeback_function.case import Case, find_case
+from writeback_function.concluding import Concluding
 from writeback_function.fold import Handing
+from writeback_function.reconciling import reconciled
+from writeback_function.subscribing import RENEW_BEFORE, Subscribing, patience
 
 log = logging.getLogger("antesala.tend")
 
-_RENEW_BEFORE = timedelta(hours=24)
 # How long after the visit's end reports are read: they appear late, and a rejoin makes another one.
 CHECKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 240, 720, 1_440))
 _LONGEST_STEP = timedelta(hours=12)
 _SHORTEST_STEP = timedelta(minutes=1)
-_TROUBLE_STEP = timedelta(minutes=2)
+_AGAIN_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,32 @@ class Graphs:
 
     subscriptions: Subscriptions
     reports: Reports
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One message's case, its context sealed, and the moment; ``over``: nobody is expected after it."""
+
+    case: Case
+    sealed: str
+    now: datetime
+
+    @property
+    def over(self) -> datetime:
+        visit, context = self.case.visit, self.case.context
+        return over_at(context.starts, context.ends, parse_timestamp(visit.reopened_at or visit.created_at))
+
+    @property
+    def resting(self) -> bool:
+        return rests(self.case.ledger.roster, self.over, self.now)
+
+    @property
+    def checks(self) -> int:
+        """How many times of reading reports have passed; fewer than were read where the visit was moved."""
+        return sum(self.now >= self.over + check for check in CHECKS)
+
+    def of(self, case: Case) -> "_Look":
+        return replace(self, case=case)
 
 
 class Tend:
@@ -56,15 +85,17 @@ class Tend:
         pseudonyms: Pseudonyms,
         graphs: Graphs,
         handing: Handing,
+        concluding: Concluding,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._stores = stores
         self._contexts = contexts
         self._sealer = sealer
-        self._pseudonyms = pseudonyms
-        self._graphs = graphs
+        self._reports = graphs.reports
+        self._subscribing = Subscribing(graphs.subscriptions, pseudonyms, clock)
         self._handing = handing
+        self._concluding = concluding
         self._clock = clock
         self._entropy = entropy
 
@@ -76,165 +107,157 @@ class Tend:
         except (MessageRefused, SealError) as failure:
             log.warning("tend message refused: %s", type(failure).__name__)
             return
+        try:
+            self._taken(message, context)
+        except OutsideError as failure:
+            if not failure.transient:
+                raise
+            # Storage in passing: the same message once more, which is nothing if its successor is there.
+            self._stores.of(context.connection).queue("tend").send(text, delay=_AGAIN_SECONDS)
+            log.warning("tended later: %s", failure, extra={"connection": context.connection})
+
+    def _taken(self, message: Mapping[str, Any], context: VisitContext) -> None:
         case = find_case(self._stores, context)
         if case is None or case.visit.closed_at:
             return
+        case = _timed(case)
+        moved = case.context != context
+        sealed = self._contexts.seal(case.context) if moved else str(message["c"])
+        look = _Look(case, sealed, self._clock.now())
         event, turn = str(message.get("event", "")), str(message.get("turn", ""))
-        if event:
-            self._lifecycle(case, event, str(message["c"]))
-        elif turn == case.ledger.turn:
-            self._look(case, str(message["c"]))
+        if event and event != MOVED:
+            self._lifecycle(look, event)
+        elif event:
+            self._look(look, case.ledger.turn, 0)
+        elif _is_valid(case, turn, str(message.get("after", ""))):
+            self._look(look, turn, int(message.get("troubles", 0)))
 
-    def _lifecycle(self, case: Case, event: str, sealed: str) -> None:
-        tenant, subscription = case.approved.connection.tenant, case.visit.subscription_id
-        if event == "reauthorizationRequired" and subscription:
-            if self._graphs.subscriptions.reauthorize(tenant, subscription):
-                return
-            self._subscribed(case, sealed, gone=True)
-            return
-        self._subscribed(case, sealed, gone=event == "subscriptionRemoved")
-
-    def _look(self, case: Case, sealed: str) -> None:
-        now = self._clock.now()
-        over = over_at(case.context.starts, case.context.ends, parse_timestamp(case.visit.created_at))
-        trouble = False
+    def _lifecycle(self, look: _Look, event: str) -> None:
+        """What Graph says became of the subscription; the chain goes on beside it, and tries what failed."""
+        case = look.case
         try:
-            if now < over + _RENEW_BEFORE:
-                case = self._subscribed(case, sealed)
-                trouble = bool(case.visit.join_url and not case.visit.subscription_id)
-            case = self._reconciled(case, sealed, over, now)
+            if look.resting:
+                return
+            if event == "reauthorizationRequired":
+                self._subscribing.reauthorized(case, look.sealed)
+                return
+            look = look.of(self._subscribing.alive(case, look.sealed, gone=event == "subscriptionRemoved"))
+            if event == "missed":
+                self._record(look, look.case.ledger.checks)
+        except OutsideError as failure:
+            if failure.transient:
+                raise
+            log.warning("%s: %s", event, failure, extra={"connection": case.visit.connection})
+
+    def _look(self, look: _Look, before: str, troubles: int) -> None:
+        """``before``: the turn that the successor comes after."""
+        look, waits = self._subscribed(look, troubles)
+        try:
+            look = self._checked(look)
+            if look.case.ledger.checks:
+                last = look.case.ledger.checks >= len(CHECKS)
+                look = look.of(self._concluding.conclude(look.case, look.sealed, last=last))
         except OutsideError as failure:
             # The visit goes on without us; the next look tries again.
-            log.warning("tending failed: %s", failure, extra={"connection": case.visit.connection})
-            trouble = True
-        if not trouble and case.ledger.checks >= len(CHECKS) and rests(case.ledger.roster, over, now):
-            self._closed(case)
+            log.warning("not reconciled: %s", failure, extra={"connection": look.case.visit.connection})
+            self._next(look, before, patience(failure, troubles), troubles + 1)
             return
-        self._next(case, over, now, trouble=trouble)
+        if look.case.ledger.checks >= len(CHECKS) and look.resting:
+            self._closed(look.case)
+        elif waits is not None:
+            self._next(look, before, min(waits, _step(look, renewing=False)), troubles + 1)
+        else:
+            self._next(look, before, _step(look, renewing=True), 0)
 
-    def _subscribed(self, case: Case, sealed: str, *, gone: bool = False) -> Case:
-        """The case with a subscription that lives on: renewed, made anew, or made late."""
-        visit, tenant = case.visit, case.approved.connection.tenant
-        if not visit.join_url:
-            return case
-        now = self._clock.now()
-        # More than the margin, or every look would renew again.
-        wanted = until(now, max(case.context.ends or now, now + _RENEW_BEFORE))
-        if visit.subscription_id and not gone:
-            expires = parse_timestamp(visit.subscription_expires)
-            if expires - now > _RENEW_BEFORE:
-                return case
-            renewed = self._graphs.subscriptions.renew(tenant, visit.subscription_id, wanted)
-            if renewed is not None:
-                return self._kept(case, renewed)
-        return self._kept(case, self._made(case, tenant, sealed, wanted))
+    def _subscribed(self, look: _Look, troubles: int) -> tuple[_Look, timedelta | None]:
+        """The look with its subscription, or how long to wait before the next attempt."""
+        if look.resting:
+            return look.of(self._subscribing.ended(look.case)), None
+        try:
+            look = look.of(self._subscribing.alive(look.case, look.sealed))
+        except OutsideError as failure:
+            log.warning("not subscribed: %s", failure, extra={"connection": look.case.visit.connection})
+            return look, patience(failure, troubles)
+        missing = look.case.visit.join_url and not look.case.visit.subscription_id
+        return look, patience(None, troubles) if missing else None
 
-    def _made(self, case: Case, tenant: str, sealed: str, wanted: datetime) -> Subscription | None:
-        state = client_state(self._pseudonyms, *case.name)
-        subscriptions, join_url = self._graphs.subscriptions, case.visit.join_url
-        made = subscriptions.create(tenant, join_url, sealed, state, wanted)
-        return made if made is not None else subscriptions.find(tenant, join_url)
+    def _checked(self, look: _Look) -> _Look:
+        """The look after the reports, where the time to read them has come."""
+        done = look.case.ledger.checks
+        if done == look.checks:
+            return look
+        if done > look.checks:
+            # Moved to a later time: what was read before that is to be read again.
+            return look.of(look.case.changed(lambda ledger: replace(ledger, checks=look.checks)))
+        return look.of(self._record(look, look.checks))
 
-    def _kept(self, case: Case, subscription: Subscription | None) -> Case:
-        if subscription is None:
-            return case
+    def _record(self, look: _Look, checks: int) -> Case:
+        """The case with what only the reports know; no report is no knowledge."""
+        reports = self._read(look)
+        over = look.now >= look.over
 
-        def write(row: Visit) -> Visit | None:
+        def add(row: Visit) -> Visit | None:
             ledger = Ledger.from_document(row.roster)
-            if row.subscription_id != subscription.id:
-                ledger = ledger.replaced(row.subscription_id)
-            new = replace(
-                row,
-                subscription_id=subscription.id,
-                subscription_expires=timestamp(subscription.expires),
-                roster=ledger.document(),
-            )
-            return None if new == row else new
+            roster = reconciled(ledger.roster, reports, over=over)
+            new = replace(ledger, roster=roster, checks=checks)
+            found = row.reported or bool(reports)
+            same = new == ledger and found == row.reported
+            return None if same else replace(row, roster=new.document(), reported=found)
 
-        return replace(case, visit=case.store.visits.change(*case.name, write))
+        case = replace(look.case, visit=look.case.store.visits.change(*look.case.name, add))
+        return self._handing.hand_on(case, look.sealed)
 
-    def _reconciled(self, case: Case, sealed: str, over: datetime, now: datetime) -> Case:
-        """What only the reports know, added once a check's time has come; no report is no knowledge."""
-        checks = case.ledger.checks
-        if checks >= len(CHECKS) or now < over + CHECKS[checks]:
-            return case
-        # A visit that never got a meeting has no reports, and its checks pass all the same.
-        reports = self._reports(case) if case.visit.meeting_id else ()
-        passed = sum(now >= over + check for check in CHECKS)
-
-        def add(ledger: Ledger) -> Ledger:
-            found = tuple(missed(ledger.roster, reports))
-            return replace(ledger, roster=ledger.roster.seen(found), checks=passed)
-
-        case = case.changed(add)
-        self._handing.hand_on(case, sealed)
-        return case
-
-    def _reports(self, case: Case) -> tuple[Report, ...]:
-        visit = case.visit
-        return self._graphs.reports.of_meeting(
-            case.approved.connection.tenant, visit.organizer, visit.meeting_id
-        )
+    def _read(self, look: _Look) -> tuple[Report, ...]:
+        """Every report there is. A refusal for good is none: reports may be switched off (graph.md 4.1)."""
+        visit = look.case.visit
+        if not visit.meeting_id:
+            return ()
+        try:
+            tenant = look.case.approved.connection.tenant
+            return self._reports.of_meeting(tenant, visit.organizer, visit.meeting_id)
+        except OutsideError as failure:
+            if failure.transient and look.now < look.over + CHECKS[-1] + GIVEN_UP:
+                raise
+            log.warning("no reports: %s", failure, extra={"connection": visit.connection})
+            return ()
 
     def _closed(self, case: Case) -> None:
-        if case.visit.subscription_id:
-            try:
-                self._graphs.subscriptions.delete(case.approved.connection.tenant, case.visit.subscription_id)
-            except OutsideError:
-                # It expires by itself; the visit's end must not hang on it.
-                log.warning("subscription left to expire", extra={"connection": case.visit.connection})
         now = timestamp(self._clock.now())
         case.store.visits.change(*case.name, lambda row: replace(row, closed_at=now))
 
-    def _next(self, case: Case, over: datetime, now: datetime, *, trouble: bool) -> None:
-        """Queued first, written down second: a crash in between makes a stale message, never none."""
-        turn = self._entropy.token(9)
-        delay = _TROUBLE_STEP if trouble else step(case, over, now)
-        text = tend_message(self._contexts, self._sealer, case.context, now, turn=turn)
+    def _next(self, look: _Look, before: str, delay: timedelta, troubles: int) -> None:
+        turn, case = self._entropy.token(9), look.case
+        text = tend_message(
+            self._contexts, self._sealer, case.context, look.now, turn=turn, after=before, troubles=troubles
+        )
         case.store.queue("tend").send(text, delay=delay.total_seconds())
-        case.changed(lambda ledger: replace(ledger, turn=turn))
+        _turned(case, before, turn)
 
 
-def step(case: Case, over: datetime, now: datetime) -> timedelta:
+def _timed(case: Case) -> Case:
+    """The case with the appointment's times as the newest launch knew them."""
+    if not case.visit.ends:
+        return case
+    starts = parse_timestamp(case.visit.starts) if case.visit.starts else None
+    return replace(case, context=replace(case.context, starts=starts, ends=parse_timestamp(case.visit.ends)))
+
+
+def _is_valid(case: Case, turn: str, after: str) -> bool:
+    """Whether the message is the chain's; it takes the chain where its predecessor had no time to write."""
+    if case.ledger.turn == turn:
+        return True
+    return bool(turn) and case.ledger.turn == after and _turned(case, after, turn)
+
+
+def _turned(case: Case, before: str, turn: str) -> bool:
+    changed = case.changed(lambda now: replace(now, turn=turn) if now.turn == before else now)
+    return changed.ledger.turn == turn
+
+
+def _step(look: _Look, *, renewing: bool) -> timedelta:
     """Until the next look: the next check of reports, or the next renewal, whichever is first."""
-    moments: list[datetime] = [over + check for check in CHECKS[case.ledger.checks :]][:1]
-    if case.visit.subscription_expires and now < over + _RENEW_BEFORE:
-        moments.append(parse_timestamp(case.visit.subscription_expires) - _RENEW_BEFORE)
-    wait = min((moment - now for moment in moments), default=_LONGEST_STEP)
+    moments = [look.over + check for check in CHECKS[look.case.ledger.checks :]][:1]
+    if renewing and look.case.visit.subscription_expires:
+        moments.append(parse_timestamp(look.case.visit.subscription_expires) - RENEW_BEFORE)
+    wait = min((moment - look.now for moment in moments), default=_LONGEST_STEP)
     return min(max(wait, _SHORTEST_STEP), _LONGEST_STEP)
-
-
-def missed(roster: Roster, reports: Iterable[Report]) -> Iterable[Sighting]:
-    """Sightings from reports of those who were not seen live at all.
-
-    Somebody who was seen live is left as seen: two clocks that disagree by a second would otherwise make
-    connects and disconnects that nobody did.
-    """
-    live = [one for one in roster.participants.values() if not one.reported]
-    accounts = {one.identity for one in live if one.home}
-    outside_seen = any(not one.home for one in live)
-    taken: set[str] = set()
-    for report in reports:
-        for record in report.records:
-            home = record.identity_kind == "home"
-            if (home and record.oid.lower() in accounts) or (not home and outside_seen):
-                continue
-            name = _named(record, taken)
-            for joined, left in record.intervals:
-                yield Sighting(name, "in", joined, home, record.oid.lower() if home else "")
-                yield Sighting(name, "out", left, home, record.oid.lower() if home else "")
-
-
-def _named(record: Attendance, taken: set[str]) -> str:
-    """A participant id for the record, the same whenever and in whatever order the reports are read.
-
-    People from outside have no id in a report: each record counts as a person of its own, named by when it
-    began, so that nobody is taken for the one who launched.
-    """
-    if record.identity_kind == "home":
-        return report_participant(0, record.oid.lower())
-    number = min((instant(joined) for joined, _ in record.intervals), default=0)
-    while report_participant(number, "") in taken:
-        number += 1
-    taken.add(report_participant(number, ""))
-    return report_participant(number, "")

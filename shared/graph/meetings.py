@@ -74,18 +74,36 @@ class OnlineMeetings:
     ) -> None:
         """Makes the meeting follow the policy and the visit's times; sends only what differs, or nothing.
 
-        A new meeting is always told everything. AnswerRefused where Graph says yes and then shows a looser
-        lobby: a tenant policy may forbid organizers to decide (graph.md 1.5), and a patient must not enter an
-        empty room.
+        A new meeting is always told everything. AnswerRefused where Graph says yes and then, asked again,
+        does not show the lobby that was asked for: a tenant policy may forbid organizers to decide (graph.md
+        1.5), and a patient must not enter an empty room.
         """
         wanted = {**_guards(policy), **_times(starts, ends)}
         changes = wanted if meeting.created else _differing(wanted, meeting.document)
-        if not changes:
+        if changes:
+            self._change(tenant, organizer, meeting.id, changes)
+
+    def guard(self, tenant: str, organizer: str, meeting_id: str, policy: Policy) -> None:
+        """Makes a meeting that exists follow the policy, also while a call runs; as ``apply``."""
+        self._change(tenant, organizer, meeting_id, _guards(policy))
+
+    def move(
+        self, tenant: str, organizer: str, meeting_id: str, starts: datetime | None, ends: datetime | None
+    ) -> None:
+        """Tells a meeting that exists its new times; Graph may refuse that while a call runs."""
+        if changes := _times(starts, ends):
+            self._change(tenant, organizer, meeting_id, changes)
+
+    def _change(self, tenant: str, organizer: str, meeting_id: str, changes: Mapping[str, Any]) -> None:
+        path = f"{_meetings_of(organizer)}/{quote(meeting_id, safe='')}"
+        shown = self._graph.call(
+            tenant, "PATCH", path, json=dict(changes), headers=_ALL_ENUM_MEMBERS, attempts=2
+        )
+        lobby = changes.get("lobbyBypassSettings")
+        if lobby is None or _same("lobby", lobby, shown.get("lobbyBypassSettings")):
             return
-        path = f"{_meetings_of(organizer)}/{quote(meeting.id, safe='')}"
-        shown = self._graph.call(tenant, "PATCH", path, json=changes, headers=_ALL_ENUM_MEMBERS, attempts=2)
-        lobby = shown.get("lobbyBypassSettings")
-        if isinstance(lobby, dict) and lobby.get("scope") != policy.lobby:
+        shown = self._graph.call(tenant, "GET", path, headers=_ALL_ENUM_MEMBERS, attempts=2)
+        if not _same("lobby", lobby, shown.get("lobbyBypassSettings")):
             raise AnswerRefused("graph lobby")
 
     def virtual_join_url(self, tenant: str, organizer: str, meeting_id: str) -> str | None:

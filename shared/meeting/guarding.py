@@ -1,9 +1,15 @@
-"""Makes and guards the visit's meeting, in the name of whoever can; written down once, when guarded."""
+"""Makes and guards the visit's meeting, in the name of whoever can; written down once, when guarded.
+
+A policy that was approved after that is applied by the next launch. Where it does not get through, clinicians
+go on; nobody from the patient's side is let in before it stands.
+"""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from shared.clock import parse_timestamp
+from shared.connection import Policy
 from shared.errors import OutsideError, Refusal, StatusRefused
 from shared.graph.meetings import OnlineMeeting, OnlineMeetings
 from shared.graph.service import GraphRefused
@@ -37,7 +43,32 @@ class Guarding:
                 visit = _succeeded(opening, failures, failure)
             else:
                 return _written(opening, visit, meeting)
-        return visit
+        return self._followed(opening, visit)
+
+    def moved(self, opening: Opening, visit: Visit) -> None:
+        """Tells the meeting the times of the row; it works without, so that a failure is only logged."""
+        starts, ends = (parse_timestamp(text) if text else None for text in (visit.starts, visit.ends))
+        try:
+            self._meetings.move(opening.tenant, visit.organizer, visit.meeting_id, starts, ends)
+        except OutsideError as failure:
+            extra = {"connection": opening.context.connection, "failure": str(failure)}
+            log.warning("meeting not moved", extra=extra)
+
+    def _followed(self, opening: Opening, visit: Visit) -> Visit:
+        """The row whose meeting follows the policy of today."""
+        policy = opening.approved.revision.policy
+        if visit.guarded == spelled(policy):
+            return visit
+        try:
+            self._meetings.guard(opening.tenant, visit.organizer, visit.meeting_id, policy)
+        except OutsideError as failure:
+            if opening.launcher.side == "patient":
+                raise _refusal({visit.organizer: failure}) from failure
+            extra = {"connection": opening.context.connection, "failure": str(failure)}
+            log.warning("meeting follows an older policy", extra=extra)
+            return visit
+        guarded = spelled(policy)
+        return opening.store.visits.change(*opening.name, lambda row: replace(row, guarded=guarded))
 
     def _meeting(self, opening: Opening, organizer: str) -> OnlineMeeting:
         context, tenant = opening.context, opening.tenant
@@ -47,6 +78,11 @@ class Guarding:
         )
         self._meetings.apply(tenant, organizer, meeting, policy, context.starts, context.ends)
         return meeting
+
+
+def spelled(policy: Policy) -> str:
+    """What of a policy a meeting follows, for the row."""
+    return f"{policy.lobby}/{policy.presenters}/{policy.chat}"
 
 
 def _written(opening: Opening, made_for: Visit, meeting: OnlineMeeting) -> Visit:
@@ -62,6 +98,7 @@ def _written(opening: Opening, made_for: Visit, meeting: OnlineMeeting) -> Visit
             meeting_id=meeting.id,
             join_url=meeting.join_url,
             policy_applied=True,
+            guarded=spelled(opening.approved.revision.policy),
         )
 
     return opening.store.visits.change(*opening.name, write)

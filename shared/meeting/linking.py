@@ -19,6 +19,8 @@ from shared.graph.subscriptions import Subscription, Subscriptions, client_state
 from shared.meeting.opening import Opening
 from shared.sealing import Pseudonyms
 from shared.store.visits import Visit
+from shared.visit.ledger import Ledger
+from shared.visit.outcome import anybody
 
 log = logging.getLogger("antesala.meeting")
 
@@ -27,17 +29,28 @@ _LINK_SECONDS = 6.0
 
 @dataclass(frozen=True)
 class Found:
-    """What this launch learned; ``live`` is ``unknown`` where it had no need to ask."""
+    """What this launch learned; ``live`` is ``unknown`` where it had no need to ask.
+
+    ``ended``: the id of a subscription that this launch ended, because the visit was moved.
+    """
 
     live: Literal["unknown", "live", "live-unavailable"] = "unknown"
     subscription: Subscription | None = None
     patient_url: str = ""
+    ended: str = ""
 
     def onto(self, visit: Visit) -> Visit:
         """The row with what it did not know yet; what another launch wrote first stays."""
+        if self.ended and visit.subscription_id == self.ended:
+            ledger = Ledger.from_document(visit.roster).replaced(self.ended)
+            visit = replace(
+                visit, subscription_id="", subscription_expires="", live=self.live, roster=ledger.document()
+            )
         if self.subscription is not None and not visit.subscription_id:
             expires = timestamp(self.subscription.expires)
-            visit = replace(visit, subscription_id=self.subscription.id, subscription_expires=expires)
+            visit = replace(
+                visit, subscription_id=self.subscription.id, subscription_expires=expires, live="live"
+            )
         return replace(
             visit,
             live=self.live if visit.live == "unknown" else visit.live,
@@ -68,14 +81,22 @@ class Linking:
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
 
-    def find(self, opening: Opening, visit: Visit) -> Found:
-        """Asks only for what the row lacks. A clinician does not wait for the patient's link."""
+    def find(self, opening: Opening, visit: Visit, *, moved: bool = False) -> Found:
+        """Asks only for what the row lacks. A clinician does not wait for the patient's link.
+
+        ``moved``: the visit is at another time now. Notifications were seen to stop after that (graph.md
+        3.2), so the subscription is made anew; not while somebody is there, whose call it would not report.
+        """
         for_patient = opening.launcher.side == "patient"
-        subscribing = self._start(self._subscription, opening, visit) if visit.live == "unknown" else None
+        ended = (
+            visit.subscription_id if moved and not anybody(Ledger.from_document(visit.roster).roster) else ""
+        )
+        wanted = visit.live == "unknown" or bool(ended)
+        subscribing = self._start(self._subscription, opening, visit, ended) if wanted else None
         linking = None
         if not visit.patient_url and (for_patient or subscribing is not None):
             linking = self._start(self._patient_link, opening, visit)
-        found = self._in_time(opening, subscribing) if subscribing is not None else Found()
+        found = self._in_time(opening, subscribing, ended) if subscribing is not None else Found()
         return replace(found, patient_url=_link(linking, _LINK_SECONDS if for_patient else 0.0))
 
     def close(self) -> None:
@@ -91,7 +112,9 @@ class Linking:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rooms")
             return self._pool.submit(call, *args, **kwargs)
 
-    def _subscription(self, opening: Opening, visit: Visit) -> Subscription | None:
+    def _subscription(self, opening: Opening, visit: Visit, ended: str) -> Subscription | None:
+        if ended:
+            self._subscriptions.delete(opening.tenant, ended)
         return self._subscriptions.create(
             opening.tenant,
             visit.join_url,
@@ -103,23 +126,26 @@ class Linking:
     def _patient_link(self, opening: Opening, visit: Visit) -> str | None:
         return self._meetings.virtual_join_url(opening.tenant, visit.organizer, visit.meeting_id)
 
-    def _in_time(self, opening: Opening, subscribing: "Future[Subscription | None]") -> Found:
+    def _in_time(self, opening: Opening, subscribing: "Future[Subscription | None]", ended: str) -> Found:
         """What became of the subscription in time; ``live`` without an id: another launch has made it."""
         extra = {"connection": opening.context.connection}
         try:
-            return Found("live", subscribing.result(timeout=self._budget))
+            return Found("live", subscribing.result(timeout=self._budget), ended=ended)
         except TimeoutError:
             subscribing.add_done_callback(lambda late: _write_late(opening, late))
             log.warning("subscription late", extra=extra)
         except OutsideError as failure:
             log.warning("subscription failed", extra={**extra, "failure": str(failure)})
-        return Found("live-unavailable")
+        return Found("live-unavailable", ended=ended)
 
 
 def _write_late(opening: Opening, subscribing: "Future[Subscription | None]") -> None:
-    """Writes down a subscription that came after its launch had gone on; ``tend`` would find it later."""
+    """Writes down a subscription that came after its launch had gone on; ``tend`` would find it later.
+
+    From then on the visit is live again; a call that had begun before is known from the reports.
+    """
     try:
-        found = Found("live-unavailable", subscribing.result())
+        found = Found("live", subscribing.result())
         opening.store.visits.change(*opening.name, found.onto)
     except AntesalaError:
         log.warning("late subscription lost", extra={"connection": opening.context.connection}, exc_info=True)

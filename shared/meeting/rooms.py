@@ -7,12 +7,14 @@
    (``guarding``).
 4. Side by side: the subscription to call events, with a budget, and the patient's link (``linking``).
 
-A row that has come this far needs none of it: no call to Graph, and no write unless somebody new comes.
+A row that has come this far needs none of it: no call to Graph, and no write unless somebody new comes, the
+appointment was moved, or another policy was approved since.
 """
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from shared.clock import Clock, timestamp
+from shared.clock import Clock, Entropy, timestamp
 from shared.connection import Approved
 from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal
@@ -50,6 +52,7 @@ class Rooms:
         sealer: Sealer,
         pseudonyms: Pseudonyms,
         clock: Clock,
+        entropy: Entropy,
         budget: float = 2.5,
         threads: int = 32,
     ) -> None:
@@ -58,7 +61,7 @@ class Rooms:
         self._sealer = sealer
         self._pseudonyms = pseudonyms
         self._clock = clock
-        self._tending = Tending(contexts, sealer, clock)
+        self._tending = Tending(contexts, sealer, clock, entropy)
         self._guarding = Guarding(meetings)
         self._linking = Linking(meetings, subscriptions, contexts, pseudonyms, clock, budget, threads)
 
@@ -70,10 +73,14 @@ class Rooms:
         opening, found = self._known(approved, context, launcher)
         visit, fresh = (found, False) if found is not None else self._made(opening)
         if visit.closed_at:
-            visit, fresh = _reopened(opening)
+            visit = self._tending.reopened(opening, visit)
         tended = self._tending.ensure(opening, visit, fresh)
         visit = self._guarding.guarded(opening, visit)
-        visit = self._completed(opening, visit, tended)
+        moved = visit.ends != _timed(visit, opening).ends
+        visit = self._completed(opening, visit, tended, moved=moved)
+        if moved and not fresh:
+            self._guarding.moved(opening, visit)
+            self._tending.woken(opening)
         return Room(visit.join_url, visit.patient_url or visit.join_url, visit.live == "live", visit)
 
     def close(self) -> None:
@@ -104,6 +111,8 @@ class Rooms:
             revision=opening.approved.revision.number,
             created_at=timestamp(now),
             group=opening.context.group,
+            starts=_text(opening.context.starts),
+            ends=_text(opening.context.ends),
             organizer=order[0].oid,
             organizer_from=order[0].source,
             persons=with_launcher((), opening.launcher, now, self._sealer),
@@ -114,9 +123,9 @@ class Rooms:
             raise Refusal("storage-unavailable", "the visit's row vanished")
         return found, made
 
-    def _completed(self, opening: Opening, visit: Visit, tended: bool | None) -> Visit:
+    def _completed(self, opening: Opening, visit: Visit, tended: bool | None, *, moved: bool) -> Visit:
         """The row with what step 4 found and with this person; written only if something is new."""
-        found = self._linking.find(opening, visit)
+        found = self._linking.find(opening, visit, moved=moved and bool(visit.ends))
         now = self._clock.now()
 
         def write(row: Visit) -> Visit | None:
@@ -124,20 +133,19 @@ class Rooms:
             known = row.tended if tended is None else tended
             # Once somebody came by a group's record, nobody in it is told from the others any more.
             group = row.group or opening.context.group
-            new = replace(found.onto(row), tended=known, persons=persons, group=group)
+            new = replace(found.onto(_timed(row, opening)), tended=known, persons=persons, group=group)
             return None if new == row else new
 
         return visit if write(visit) is None else opening.store.visits.change(*opening.name, write)
 
 
-def _reopened(opening: Opening) -> tuple[Visit, bool]:
-    """Somebody comes back after the end: tended and subscribed to anew, by one of those who come."""
-    won = False
+def _timed(visit: Visit, opening: Opening) -> Visit:
+    """The row with the appointment's times as this launch knows them; one that knows none changes nothing."""
+    context = opening.context
+    if context.ends is None:
+        return visit
+    return replace(visit, starts=_text(context.starts), ends=_text(context.ends))
 
-    def reopen(visit: Visit) -> Visit | None:
-        nonlocal won
-        won = bool(visit.closed_at)
-        fresh = replace(visit, closed_at="", live="unknown", subscription_id="", subscription_expires="")
-        return replace(fresh, tended=True) if won else None
 
-    return opening.store.visits.change(*opening.name, reopen), won
+def _text(moment: datetime | None) -> str:
+    return timestamp(moment) if moment is not None else ""

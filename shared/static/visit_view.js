@@ -2,7 +2,14 @@
 const root = document.querySelector("[data-visit-view]");
 const list = root.querySelector("[data-people]");
 const notice = root.querySelector("[data-notice]");
+const result = root.querySelector("[data-result]");
 const words = root.dataset;
+const OUTCOMES = {
+  "took-place": words.tookPlace,
+  "patient-no-show": words.patientNoShow,
+  "provider-no-show": words.providerNoShow,
+  unknown: words.unknown,
+};
 const PAUSE = 3000;
 let shown = "";
 
@@ -27,8 +34,24 @@ function line(person) {
   return item;
 }
 
+function write(place, text) {
+  const element = result.querySelector(place);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function conclude(state) {
+  result.hidden = !OUTCOMES[state.outcome];
+  if (result.hidden) return;
+  write("[data-outcome]", OUTCOMES[state.outcome]);
+  const known = state.reported ? words.reported : words.unreported;
+  const changes = state.outcome !== "took-place" || !state.reported;
+  write("[data-source]", !state.final && changes ? words.awaited : known);
+}
+
 function show(state) {
+  conclude(state);
   say(state.live === "live-unavailable" ? words.unavailable : "");
+  list.hidden = !result.hidden && !state.people.length;
   const text = JSON.stringify(state.people);
   // Unchanged people are left alone, so that a screen reader does not read them every three seconds.
   if (text === shown) return;
@@ -40,7 +63,7 @@ function show(state) {
 
 function close() {
   say(words.closed);
-  list.hidden = true;
+  list.hidden = result.hidden = true;
 }
 
 async function refresh() {

@@ -26,7 +26,13 @@ class Person:
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit's row. ``roster`` is ``shared.visit``'s JSON; ``tended``: its ``tend`` message was queued."""
+    """One visit's row. ``roster`` is ``shared.visit``'s JSON; ``tended``: its ``tend`` message was queued.
+
+    ``starts`` and ``ends``: the appointment as the newest launch knew it, empty where unknown; ``guarded``:
+    the policy that the meeting follows; ``reopened_at``: when somebody came back after the end;
+    ``outcome``: how it went, empty until it is over; ``reported``: attendance reports were read for it;
+    ``outcome_sent``: it was handed on to the EHR, or nobody there takes it, and stays as it is.
+    """
 
     connection: str
     key: str
@@ -46,6 +52,13 @@ class Visit:
     persons: tuple[Person, ...] = ()
     roster: Mapping[str, Any] = field(default_factory=dict)
     closed_at: str = ""
+    starts: str = ""
+    ends: str = ""
+    guarded: str = ""
+    reopened_at: str = ""
+    outcome: str = ""
+    reported: bool = False
+    outcome_sent: bool = False
     etag: str = field(default="", compare=False, repr=False)
 
 

@@ -1,6 +1,6 @@
 """Spans of time in whole microseconds since 1970 (UTC): half open, sorted, never touching after ``union``."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -50,6 +50,34 @@ def bridge(intervals: Iterable[Interval], closes: Callable[[Interval], bool]) ->
 def covered(intervals: Iterable[Interval], at: int) -> bool:
     """Whether any of the spans holds the instant."""
     return any(one.holds(at) for one in intervals)
+
+
+def common(spans: Iterable[Interval], others: Iterable[Interval]) -> Iterator[Interval]:
+    """The time that both hold."""
+    others = tuple(others)
+    for one in spans:
+        for other in others:
+            ends = [end for end in (one.end, other.end) if end is not None]
+            start = max(one.start, other.start)
+            if not ends or start < min(ends):
+                yield Interval(start, min(ends, default=None))
+
+
+def without(spans: Iterable[Interval], others: Iterable[Interval]) -> Iterator[Interval]:
+    """What of the spans none of the others holds; ``others`` as ``union`` gives them."""
+    others = tuple(others)
+    for one in spans:
+        start: int | None = one.start
+        for other in others:
+            if start is None or (one.end is not None and other.start >= one.end):
+                break
+            if other.end is not None and other.end <= start:
+                continue
+            if other.start > start:
+                yield Interval(start, other.start)
+            start = other.end
+        if start is not None and (one.end is None or start < one.end):
+            yield Interval(start, one.end)
 
 
 def _overlap(earlier: Interval, later: Interval) -> bool:

@@ -204,6 +204,7 @@ def _farewell(subject: str, outside: tuple[Interval, ...], told: Sequence[Operat
 
 def _reported(roster: Roster, found: Attribution) -> frozenset[int]:
     known = {one for people in found.subjects.values() for one in people} | set(found.externals)
-    live = {fact.at for one in known if not one.reported for fact in roster.timeline(one)}
+    live = {fact.at for one in known if not one.reported for fact in one.facts} | roster.endings
     reports = {fact.at for one in known if one.reported for fact in one.facts}
+    reports |= {at for one in known for at in roster.left.get(one.person, ())}
     return frozenset(reports - live)

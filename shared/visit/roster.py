@@ -10,7 +10,7 @@ Of two facts about one participant at one instant the later stage counts: waitin
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -23,6 +23,10 @@ type Presence = Literal["waiting", "in", "out"]
 PARTICIPANTS = 200
 FACTS = 40
 ENDINGS = 40
+LEAVINGS = 8
+
+TOLERANCE = timedelta(seconds=15) // timedelta(microseconds=1)
+"""By how much the times of events and of reports may differ and still mean the same moment (microseconds)."""
 
 _STAGES: tuple[Presence, ...] = ("waiting", "in", "out")
 _LETTERS: Mapping[str, Presence] = {"w": "waiting", "i": "in", "o": "out"}
@@ -78,6 +82,15 @@ class Participant:
         """Whether it was learned from an attendance report instead of live."""
         return self.id.startswith(_REPORT)
 
+    @property
+    def person(self) -> str:
+        """Who it is, as far as anybody can tell: joins without an identity are a person each."""
+        return self.identity or self.id
+
+    def outlasts(self, at: int) -> bool:
+        """Whether it was seen to leave at a moment that is later, by any clock."""
+        return any(fact.presence == "out" and fact.at > at + TOLERANCE for fact in self.facts)
+
     def with_sighting(self, sighting: Sighting) -> "Participant":
         """One fact more.
 
@@ -102,12 +115,14 @@ class Roster:
     Then the join that ended first is forgotten for each new one; ``horizon`` is when the last of those ended.
     An unknown join of before counts as one of them: were it taken for new, somebody long gone would seem to
     be there for ever.
+    ``left``: the instants at which an attendance report says that a person (``Participant.person``) had left.
     """
 
     participants: Mapping[str, Participant] = field(default_factory=lambda: MappingProxyType({}))
     endings: frozenset[int] = frozenset()
     crowded: bool = False
     horizon: int = _NEVER
+    left: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def seen(self, sightings: Iterable[Sighting]) -> "Roster":
         """The roster with these facts added; equal to itself when all were known."""
@@ -148,10 +163,21 @@ class Roster:
         }
         return replace(self, participants=people, endings=frozenset(endings[1:]))
 
+    def gone(self, person: str, instants: Iterable[int]) -> "Roster":
+        """The roster in which a report says that whatever joins the person had were over at these instants.
+
+        A join that was seen to leave later is left as it was seen.
+        """
+        known = tuple(sorted({*self.left.get(person, ()), *instants})[-LEAVINGS:])
+        if not known or (person not in self.left and len(self.left) >= PARTICIPANTS):
+            return self
+        return replace(self, left={**self.left, person: known})
+
     def timeline(self, participant: Participant) -> tuple[Fact, ...]:
         """The participant's facts and the ends of calls they were in, by time."""
         out = _STAGES.index("out")
-        ends = {Fact(end, out) for end in self.endings if end >= participant.first}
+        left = (end for end in self.left.get(participant.person, ()) if not participant.outlasts(end))
+        ends = {Fact(end, out) for end in (*self.endings, *left) if end >= participant.first}
         return tuple(sorted({*participant.facts, *ends}))
 
     def present(self, participant: Participant, counting: Collection[Presence]) -> tuple[Interval, ...]:
@@ -189,6 +215,7 @@ class Roster:
             "endings": sorted(self.endings),
             "crowded": self.crowded,
             **({"horizon": self.horizon} if self.crowded else {}),
+            "left": {person: list(instants) for person, instants in self.left.items()},
         }
 
     @classmethod
@@ -198,8 +225,10 @@ class Roster:
             name: Participant(name, bool(home), identity, tuple(_fact(*fact) for fact in facts))
             for name, (home, identity, facts) in document.get("people", {}).items()
         }
+        left = {person: tuple(instants) for person, instants in document.get("left", {}).items()}
         endings = frozenset(document.get("endings", ()))
-        return cls(people, endings, bool(document.get("crowded", False)), document.get("horizon", _NEVER))
+        horizon = document.get("horizon", _NEVER)
+        return cls(people, endings, bool(document.get("crowded", False)), horizon, left)
 
 
 def report_participant(number: int, identity: str) -> str:

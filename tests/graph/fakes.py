@@ -117,6 +117,7 @@ class Failures:
     down: bool = False  # no answer from anything
     forks: bool = False  # createOrGet makes a new meeting every time: nothing says that it is atomic
     keeps_lobby: bool = False  # PATCH says 200 and changes nothing
+    terse: bool = False  # PATCH says 200 and shows nothing of the lobby
     join_host: str = "teams.microsoft.com"
     throttled: int = 0
 
@@ -129,6 +130,7 @@ class FakeGraph:
         self.sent: list[Sent] = []
         self.meetings: dict[tuple[str, str, int], dict[str, Any]] = {}
         self.subscriptions: dict[str, dict[str, Any]] = {}
+        self.subscribed = 0
         self.answers: dict[tuple[str, str], list[Answer]] = {}
         self._lock = threading.Lock()
         self.session = None
@@ -174,6 +176,10 @@ class FakeGraph:
             return self._patch(request)
         if request.method == "GET" and request.path.endswith("/getVirtualAppointmentJoinWebUrl"):
             return self._virtual(request)
+        if request.method == "GET" and request.path.split("/")[-2] == "onlineMeetings":
+            return answer(200, self.meeting(unquote(request.path.rsplit("/", 1)[1])))
+        if request.method == "DELETE" and request.path.startswith("/beta/subscriptions/"):
+            return self._unsubscribe(request)
         raise AssertionError(f"unexpected {request.method} {request.path}")
 
     def _create_or_get(self, request: Sent) -> Answer:
@@ -213,7 +219,7 @@ class FakeGraph:
         meeting = self.meeting(unquote(request.path.rsplit("/", 1)[1]))
         if not self.failures.keeps_lobby:
             meeting.update(request.body)
-        return answer(200, meeting)
+        return answer(200, {"id": meeting["id"]} if self.failures.terse else meeting)
 
     def _virtual(self, request: Sent) -> Answer:
         if self.failures.virtual is not None:
@@ -223,6 +229,13 @@ class FakeGraph:
             200, {"value": f"https://visit.teams.microsoft.com/webrtc-svc/api/route?convId={meeting['id']}"}
         )
 
+    def _unsubscribe(self, request: Sent) -> Answer:
+        name = request.path.rsplit("/", 1)[1]
+        held = [key for key, one in self.subscriptions.items() if one["id"] == name]
+        for key in held:
+            del self.subscriptions[key]
+        return answer(204) if held else graph_error(404, "NotFound")
+
     def _subscribe(self, request: Sent) -> Answer:
         time.sleep(self.failures.subscription_seconds)
         if self.failures.subscription is not None:
@@ -230,7 +243,11 @@ class FakeGraph:
         with self._lock:
             if request.body["resource"] in self.subscriptions:
                 return graph_error(409, "Conflict", "exists")
-            made = {"id": f"sub-{len(self.subscriptions) + 1}", "resource": request.body["resource"]}
+            self.subscribed += 1
+            made = {
+                "id": f"sub-{self.subscribed}",
+                "resource": request.body["resource"],
+            }
             made["expirationDateTime"] = request.body["expirationDateTime"]
             self.subscriptions[request.body["resource"]] = made
             return answer(201, made)

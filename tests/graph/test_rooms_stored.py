@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.clock import SystemClock
+from shared.clock import SystemClock, SystemEntropy
 from shared.context import ContextSeal, VisitContext
 from shared.graph.meetings import OnlineMeetings
 from shared.graph.service import Graph
@@ -39,7 +39,16 @@ def rooms(settings: Settings, stores: Stores, fake: FakeGraph) -> Iterator[Rooms
     graph = Graph(settings, cast("Any", fake), cast("Any", FakeEntra()), FakeEntropy())
     subscriptions = Subscriptions(graph, cast("Any", OneCertificate()), settings)
     meetings, pseudonyms = OnlineMeetings(graph, settings), Pseudonyms(KEYS)
-    rooms = Rooms(stores, meetings, subscriptions, ContextSeal(sealer), sealer, pseudonyms, SystemClock())
+    rooms = Rooms(
+        stores,
+        meetings,
+        subscriptions,
+        ContextSeal(sealer),
+        sealer,
+        pseudonyms,
+        SystemClock(),
+        SystemEntropy(),
+    )
     yield rooms
     rooms.close()
 

@@ -184,6 +184,7 @@ def house(cloud: Cloud, folder: Path) -> Iterator[House]:
         sealer,
         pseudonyms,
         clock,
+        SystemEntropy(),
         budget=2.5,
         threads=16,
     )

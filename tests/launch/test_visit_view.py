@@ -3,11 +3,13 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from shared.store.visits import Person
+from shared.visit.intervals import instant
+from shared.visit.outcome import Outcome
 from shared.visit.roster import Presence, Roster, Sighting
 from tests.launch import microsoft
 from tests.launch.conftest import CONNECTION, Shown, World, revision
@@ -172,3 +174,38 @@ def test_a_view_closes_when_its_organization_is_removed(world: World, url: str, 
     route = {"connection": CONNECTION, "handle": url.rpartition("/")[2]}
     shown = world.browser.open(getattr(world.view, what), url, route=route)
     assert (shown.reason, shown.text) == ("view-unknown", "")
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ({}, ("", False, False)),
+        ({"outcome": "took-place"}, ("took-place", False, False)),
+        (
+            {"outcome": "patient-no-show", "reported": True, "outcome_sent": True},
+            ("patient-no-show", True, True),
+        ),
+    ],
+)
+def test_a_view_should_say_how_the_visit_went_and_what_that_rests_on(
+    world: World, url: str, values: dict[str, Any], shown: tuple[str, bool, bool]
+) -> None:
+    put(world, sighting("1", "out", 1, microsoft.VIDAL), **values)
+    state = json.loads(show(world, url).text)
+    assert (state["outcome"], state["reported"], state["final"]) == shown
+
+
+def test_a_leaving_that_only_a_report_knows_should_be_shown(world: World, url: str) -> None:
+    put(world, sighting("1", "in", 1, microsoft.VIDAL))
+    key = world.services.pseudonyms.visit_keys(CONNECTION, "session", "880014417731")[0]
+    roster = Roster().seen([sighting("1", "in", 1, microsoft.VIDAL)])
+    left = roster.gone(microsoft.VIDAL, [instant(NINE + timedelta(minutes=5))])
+    world.stores.region.visits.put(CONNECTION, key, roster=left.document())
+    (one,) = json.loads(show(world, url).text)["people"]
+    assert (one["presence"], one["since"]) == ("out", "2030-03-01T09:05:00.000Z")
+
+
+def test_the_page_should_have_words_for_every_outcome(world: World, url: str) -> None:
+    text = page(world, url).text
+    for outcome in get_args(Outcome.__value__):
+        assert f'data-{outcome}="' in text

@@ -8,6 +8,7 @@ import pytest
 from shared.store import Stores
 from tests.fakes import FakeClock
 from tests.writeback.house import House, MemoryTable, Trap
+from tests.writeback.office import Office
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -29,6 +30,12 @@ def house(stores: Stores, connection_id: str, clock: FakeClock) -> House:
 def light(connection_id: str, clock: FakeClock) -> House:
     """Its rows lie in memory."""
     return memory_house(connection_id, clock, Trap())
+
+
+@pytest.fixture
+def office(light: House) -> Office:
+    """It is tended."""
+    return Office(light)
 
 
 def memory_house(connection_id: str, clock: FakeClock, trap: Trap) -> House:

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from shared.clock import parse_timestamp, timestamp
 from shared.connection import Approved, Connection, Policy, Revision, Writeback
 from shared.context import ContextSeal, VisitContext
-from shared.ehr.port import Telling
+from shared.ehr.port import OutcomeTelling, Telling
 from shared.errors import OutsideError
 from shared.graph.notifications import Notifications
 from shared.graph.subscriptions import client_state
@@ -169,6 +169,8 @@ class RecordingAdapter:
         self.failures: list[OutsideError] = []
         self.down: OutsideError | None = None
         self.meanwhile: Callable[[], None] | None = None
+        self.takes = False
+        self.outcomes: list[OutcomeTelling] = []
 
     def of(self, approved: Approved) -> "RecordingAdapter":
         return self
@@ -183,6 +185,16 @@ class RecordingAdapter:
         if self.down is not None:
             raise self.down
         self.held.append(telling)
+
+    def outcome(self, approved: Approved) -> "RecordingAdapter | None":
+        return self if self.takes else None
+
+    def tell_outcome(self, approved: Approved, telling: OutcomeTelling) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.down is not None:
+            raise self.down
+        self.outcomes.append(telling)
 
     def said(self) -> list[tuple[str, str, float]]:
         """Role, status and seconds since the test began, in the order of telling."""
@@ -251,9 +263,14 @@ class House:
         self.handing = Handing(self.sealer, self.clock, 15)
         tools = (self.stores, self.contexts, self.sealer)
         self.folding = Fold(*tools, self.pseudonyms, self.notifications, self.handing, self.clock)
-        told = cast("Any", SimpleNamespace(of=lambda _: Trapped(self.adapter, self.trap)))
+        told = cast(
+            "Any", SimpleNamespace(of=lambda _: Trapped(self.adapter, self.trap), outcome=self._taking)
+        )
         self.delivering = Deliver(*tools, told, self.clock, self.entropy, debounce=15, hours=HOURS)
         self.parking = Poison(self.sealer, self.contexts)
+
+    def _taking(self, approved: Approved) -> Any:
+        return Trapped(self.adapter, self.trap) if self.adapter.takes else None
 
     # -- the visit -----------------------------------------------------------------------------------
 

@@ -1,122 +1,18 @@
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from shared.clock import parse_timestamp, timestamp
-from shared.errors import OutsideError, Unreachable
-from shared.graph.reports import Attendance, Report
-from shared.graph.subscriptions import Subscription
-from shared.meeting.tending import tend_message
+from shared.errors import Unreachable
+from shared.graph.service import GraphRefused
+from shared.meeting.tending import MOVED
 from shared.visit.ledger import Ledger
-from tests.graph.fakes import ELENA, NOAH
-from tests.writeback.house import KEY, House, guest, home
-from writeback_function.tend import CHECKS, Graphs, Tend
-
-JOIN = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_1%40thread.v2/0"
-HOUR, DAY = 3_600.0, 86_400.0
-
-
-class FakeSubscriptions:
-    """Graph's subscriptions: what exists, what was asked, and whether Graph is there."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.alive: dict[str, datetime] = {}
-        self.asked: list[str] = []
-        self.down: OutsideError | None = None
-        self.conflict = False
-
-    def _ask(self, what: str) -> None:
-        self.asked.append(what)
-        if self.down is not None:
-            raise self.down
-
-    def create(self, tenant: str, join_url: str, context: str, state: str, expires: datetime) -> Any:
-        self._ask("create")
-        assert (join_url, self.house.contexts.open(context).visit_key) == (JOIN, KEY)
-        if self.conflict or self.alive:
-            return None
-        name = f"sub-{self.asked.count('create') + 1}"
-        self.alive[name] = expires
-        return Subscription(name, expires)
-
-    def find(self, tenant: str, join_url: str) -> Any:
-        self._ask("find")
-        return next((Subscription(*one) for one in self.alive.items()), None)
-
-    def renew(self, tenant: str, name: str, expires: datetime) -> Any:
-        self._ask("renew")
-        if name not in self.alive:
-            return None
-        assert expires - self.house.clock.now() <= timedelta(minutes=4_200)
-        self.alive[name] = expires
-        return Subscription(name, expires)
-
-    def reauthorize(self, tenant: str, name: str) -> bool:
-        self._ask("reauthorize")
-        return name in self.alive
-
-    def delete(self, tenant: str, name: str) -> bool:
-        self._ask("delete")
-        return self.alive.pop(name, None) is not None
-
-
-class FakeReports:
-    def __init__(self) -> None:
-        self.reports: tuple[Report, ...] = ()
-        self.reads = 0
-
-    def of_meeting(self, tenant: str, organizer: str, meeting: str) -> tuple[Report, ...]:
-        assert meeting == "M"
-        self.reads += 1
-        return self.reports
-
-
-class Office:
-    """Tending of the light house's visit."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.looks = 0
-        self.subscriptions, self.reports = FakeSubscriptions(house), FakeReports()
-        graphs = Graphs(cast("Any", self.subscriptions), cast("Any", self.reports))
-        tools = (house.stores, house.contexts, house.sealer, house.pseudonyms)
-        self.tend = Tend(*tools, graphs, house.handing, house.clock, house.entropy)
-
-    def visit(self, hours: float = 48, **values: Any) -> None:
-        """A visit whose subscription lives for so long."""
-        expires = self.house.clock.now() + timedelta(hours=hours)
-        self.subscriptions.alive["sub-1"] = expires
-        known = {"subscription_expires": timestamp(expires), "join_url": JOIN, "meeting_id": "M"}
-        self.house.visit(**{**known, **values})
-
-    def first(self, event: str = "") -> str:
-        house = self.house
-        return tend_message(house.contexts, house.sealer, house.context, house.clock.now(), event)
-
-    @property
-    def waiting(self) -> list[float]:
-        return [one.delay for one in self.house.waiting("tend")]
-
-    def run_for(self, seconds: float) -> None:
-        """The chain, from one message to the next; attendance and write-back go on beside it."""
-        house, end = self.house, self.house.clock.now() + timedelta(seconds=seconds)
-        queue = house.waiting("tend")
-        while (following := min(queue, key=lambda one: one.seen, default=None)) and following.seen <= end:
-            house.run_for(max((following.seen - house.clock.now()).total_seconds(), 0))
-            self.looks += 1
-            self.tend.tend(following.text)
-            queue.remove(following)
-        house.run_for(max((end - house.clock.now()).total_seconds(), 0))
-
-
-@pytest.fixture
-def office(light: House) -> Office:
-    return Office(light)
-
+from tests.graph.fakes import ELENA
+from tests.writeback.house import guest, home
+from tests.writeback.office import DAY, HOUR, Office
+from writeback_function.tend import CHECKS
 
 # -- subscriptions ---------------------------------------------------------------------------------
 
@@ -202,16 +98,150 @@ def test_a_removed_subscription_should_be_made_anew_once(office: Office) -> None
     assert Ledger.from_document(office.house.row().roster).former == ("sub-1",)
 
 
-def test_graph_that_is_down_should_be_asked_again_in_two_minutes(office: Office) -> None:
+def test_graph_that_is_down_should_be_asked_again_ever_less_often(office: Office) -> None:
     office.visit(hours=1)
     office.subscriptions.down = Unreachable("graph")
     office.tend.tend(office.first())
     assert office.waiting == [120]
     office.run_for(600)
-    assert office.subscriptions.asked == ["renew"] * 6
+    assert office.subscriptions.asked == ["renew"] * 3
+    office.run_for(HOUR)
+    assert office.subscriptions.asked == ["renew"] * 8
     office.subscriptions.down = None
-    office.run_for(120)
+    office.run_for(900)
     assert office.subscriptions.alive["sub-1"] > office.house.clock.now() + timedelta(hours=24)
+
+
+def test_a_visit_that_is_not_live_should_say_so_until_it_is(office: Office) -> None:
+    office.visit(subscription_id="", subscription_expires="", live="live-unavailable")
+    office.subscriptions.alive.clear()
+    office.subscriptions.down = GraphRefused(403, "Forbidden", "the limit of 10,000 subscriptions")
+    office.begin()
+    office.run_for(60)
+    assert office.house.row().live == "live-unavailable"
+    office.subscriptions.down = None
+    office.run_for(1_000)
+    row = office.house.row()
+    assert (row.live, row.subscription_id) == ("live", "sub-3")
+
+
+def test_a_visit_whose_subscription_is_lost_should_say_so(office: Office) -> None:
+    office.visit(hours=1, live="live")
+    office.subscriptions.alive.clear()
+    office.subscriptions.conflict = True
+    office.tend.tend(office.first())
+    row = office.house.row()
+    assert (row.live, row.subscription_id) == ("live-unavailable", "")
+    assert Ledger.from_document(row.roster).former == ("sub-1",)
+
+
+def test_a_quota_should_not_be_burned(office: Office) -> None:
+    office.visit(subscription_id="", subscription_expires="")
+    office.subscriptions.alive.clear()
+    office.subscriptions.down = GraphRefused(403, "Forbidden", "the limit of 10,000 subscriptions")
+    office.begin()
+    office.run_for(DAY)
+    # Fifteen minutes at first, then every two hours and at each reading of the reports; not after the visit.
+    assert office.subscriptions.asked == ["create"] * len(office.subscriptions.asked)
+    assert 4 <= len(office.subscriptions.asked) <= 10
+    assert office.reports.reads == len(CHECKS) - 1
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(600.0, 600), (30.0, 120), (1e9, 7_200)])
+def test_graph_that_says_when_should_be_asked_then(office: Office, asked: float, waits: float) -> None:
+    office.house.context = replace(office.house.context, ends=office.house.begin + timedelta(hours=9))
+    office.visit(hours=1)
+    office.subscriptions.down = GraphRefused(429, "TooManyRequests", "", asked)
+    office.tend.tend(office.first())
+    assert office.waiting == [waits]
+
+
+def test_a_subscription_should_live_through_three_days(office: Office) -> None:
+    ends = office.house.begin + timedelta(days=3)
+    office.house.context = replace(office.house.context, ends=ends)
+    office.visit(hours=70)
+    office.begin()
+    for _ in range(72):
+        office.run_for(HOUR)
+        assert min(office.subscriptions.alive.values()) > office.house.clock.now()
+    assert office.subscriptions.asked == ["renew"] * len(office.subscriptions.asked)
+    assert 1 <= len(office.subscriptions.asked) <= 3
+
+
+def test_a_visit_at_rest_should_give_its_subscription_back(office: Office) -> None:
+    office.visit(live="live")
+    office.begin()
+    office.run_for(5 * HOUR)
+    row = office.house.row()
+    assert (office.subscriptions.alive, row.subscription_id, row.closed_at, row.live) == (
+        {},
+        "",
+        "",
+        "unknown",
+    )
+    # What comes late still counts, and no event about it makes another.
+    office.tend.tend(office.first("subscriptionRemoved"))
+    assert office.subscriptions.alive == {}
+    office.house.sees(5, guest("p"))
+    office.house.run()
+    assert office.house.adapter.said() == [("patient", "connected", 5)]
+
+
+def test_missed_events_should_be_looked_up_at_once(office: Office) -> None:
+    office.visit()
+    office.house.sees(5, home("d"))
+    office.house.clock.advance(900)
+    office.reports.reports = (office.report(office.record(ELENA, (5, 600))),)
+    office.tend.tend(office.first("missed"))
+    office.run_for(60)
+    assert office.said() == [("provider", "connected", 5, False), ("provider", "disconnected", 600, True)]
+    assert (office.waiting, office.house.row().outcome) == ([], "")
+
+
+def test_reauthorization_should_be_tried_again_when_graph_was_down(office: Office) -> None:
+    office.visit()
+    office.subscriptions.down = Unreachable("graph")
+    office.tend.tend(office.first("reauthorizationRequired"))
+    assert office.waiting == [120]
+    office.subscriptions.down = None
+    office.run_for(130)
+    assert office.subscriptions.asked == ["reauthorize"] * 2
+    assert office.waiting == []
+
+
+# -- a visit that moves
+
+
+def test_a_visit_that_was_moved_should_be_kept_until_its_new_end(office: Office) -> None:
+    office.visit()
+    office.begin()
+    office.run_for(HOUR)
+    assert Ledger.from_document(office.house.row().roster).checks == 2
+    later = office.house.begin + timedelta(days=2)
+    moved: dict[str, Any] = {"starts": timestamp(later), "ends": timestamp(later + timedelta(minutes=30))}
+    office.house.region.visits.save(replace(office.house.row(), **moved))
+    office.house.context = replace(
+        office.house.context, starts=later, ends=later + timedelta(minutes=30), appointment="A-2"
+    )
+    office.house.clocked["tend"].send(office.first(MOVED))
+    office.run_for(60)
+    assert Ledger.from_document(office.house.row().roster).checks == 0
+    office.run_for(2 * DAY - 2 * HOUR)
+    assert office.house.row().closed_at == ""
+    assert min(office.subscriptions.alive.values()) > office.house.clock.now()
+    assert [one.appointment for one in office.contexts()] == ["A-2"]
+    office.run_for(2 * DAY)
+    assert parse_timestamp(office.house.row().closed_at) >= later + timedelta(days=1)
+
+
+def test_a_message_that_moved_nobody_should_still_leave_one_chain(office: Office) -> None:
+    office.visit()
+    office.begin()
+    office.run_for(120)
+    for _ in range(3):
+        office.tend.tend(office.first(MOVED))
+    office.run_for(HOUR)
+    assert len(office.waiting) == 1
 
 
 # -- the chain -------------------------------------------------------------------------------------
@@ -304,113 +334,3 @@ def test_a_closed_visit_should_be_left_alone(office: Office) -> None:
     office.tend.tend(office.first())
     office.tend.tend(office.first("subscriptionRemoved"))
     assert (office.subscriptions.asked, office.waiting) == ([], [])
-
-
-# -- reports ---------------------------------------------------------------------------------------
-
-
-def record(office: Office, kind: Any, oid: str, *spans: tuple[float, float]) -> Attendance:
-    begin = office.house.begin
-    intervals = tuple((begin + timedelta(seconds=a), begin + timedelta(seconds=b)) for a, b in spans)
-    return Attendance(kind, oid, "Attendee", 0, intervals)
-
-
-def report(office: Office, *records: Attendance, name: str = "r1") -> Report:
-    begin = office.house.begin
-    return Report(name, begin, begin + timedelta(minutes=30), records)
-
-
-def said(office: Office) -> list[tuple[str, str, float, bool]]:
-    marks = [one.reconstructed for one in office.house.adapter.held]
-    return sorted((*one, mark) for one, mark in zip(office.house.adapter.said(), marks, strict=True))
-
-
-def play(office: Office, live: Callable[[House], None] = lambda house: None) -> None:
-    office.visit()
-    live(office.house)
-    office.house.clocked["tend"].send(office.first())
-    office.run_for(3 * DAY)
-
-
-def test_what_only_a_report_knows_should_be_told_as_reconstructed(office: Office) -> None:
-    office.reports.reports = (
-        report(
-            office, record(office, "home", ELENA.upper(), (20, 700)), record(office, "external", "", (5, 600))
-        ),
-    )
-    play(office)
-    assert said(office) == [
-        ("patient", "connected", 5, True),
-        ("patient", "disconnected", 600, True),
-        ("provider", "connected", 20, True),
-        ("provider", "disconnected", 700, True),
-    ]
-
-
-def test_who_was_seen_live_should_stay_as_seen(office: Office) -> None:
-    records = record(office, "home", ELENA, (21, 705)), record(office, "external", "", (6, 610))
-    office.reports.reports = (report(office, *records),)
-
-    def live(house: House) -> None:
-        house.sees(5, guest("p"), home("d"))
-        house.sees(600, guest("p", out=True), home("d", out=True))
-
-    play(office, live)
-    assert said(office) == [
-        ("patient", "connected", 5, False),
-        ("patient", "disconnected", 600, False),
-        ("provider", "connected", 5, False),
-        ("provider", "disconnected", 600, False),
-    ]
-
-
-def test_who_was_not_seen_live_should_be_added_beside_who_was(office: Office) -> None:
-    records = record(office, "home", ELENA, (21, 705)), record(office, "external", "", (6, 610))
-    office.reports.reports = (report(office, *records),)
-
-    def live(house: House) -> None:
-        house.sees(5, guest("p"))
-        house.sees(600, guest("p", out=True))
-
-    play(office, live)
-    assert said(office) == [
-        ("patient", "connected", 5, False),
-        ("patient", "disconnected", 600, False),
-        ("provider", "connected", 21, True),
-        ("provider", "disconnected", 705, True),
-    ]
-
-
-def test_no_report_should_say_nothing(office: Office) -> None:
-    play(office)
-    assert said(office) == []
-    assert office.reports.reads == len(CHECKS)
-
-
-@pytest.mark.parametrize("sessions", [1, 2])
-def test_two_externals_of_reports_should_be_nobody_in_particular(office: Office, sessions: int) -> None:
-    first, second = record(office, "external", "", (5, 300)), record(office, "external", "", (400, 600))
-    office.reports.reports = (
-        (report(office, first, second),)
-        if sessions == 1
-        else (report(office, first), report(office, second, name="r2"))
-    )
-    play(office)
-    assert {role for role, *_ in said(office)} == {"unattributed"}
-
-
-def test_records_in_another_order_at_the_next_reading_should_be_the_same_people(office: Office) -> None:
-    records = [
-        record(office, "external", "", (5, 300)),
-        record(office, "external", "", (50, 600)),
-        record(office, "home", NOAH, (10, 90)),
-    ]
-    office.visit()
-    office.house.clocked["tend"].send(office.first())
-    office.reports.reports = (report(office, *records),)
-    office.run_for(HOUR)
-    before = Ledger.from_document(office.house.row().roster).roster
-    office.reports.reports = (report(office, *reversed(records)),)
-    office.run_for(2 * DAY)
-    assert len(before.participants) == 3
-    assert Ledger.from_document(office.house.row().roster).roster == before
