@@ -278,6 +278,35 @@ def test_events_out_of_order_should_all_be_told(house: House) -> None:
     ]
 
 
+def test_the_same_should_be_told_at_every_attempt(house: House) -> None:
+    """What is learned between two attempts must not make another event under the same id."""
+    house.visit()
+    house.sees(10, guest("p"))
+    house.run()
+    house.sees(60, guest("p", out=True))
+    house.adapter.failures = [DOWN]
+    house.run_for(16)
+    house.sees(5, guest("p"))
+    house.run_for(60)
+    first, second = [one for one in house.adapter.calls if one.status == "disconnected"]
+    assert first.began is not None
+    assert second == first
+
+
+def test_a_connect_that_nobody_can_be_named_for_any_more_should_not_be_told(house: House) -> None:
+    house.visit()
+    house.adapter.failures = [DOWN]
+    house.sees(5, guest("p"))
+    house.run()
+    house.sees(7, guest("q"))
+    house.run_for(120)
+    assert [one.role for one in house.adapter.held] == ["unattributed"]
+    house.sees(200, guest("p", out=True), guest("q", out=True))
+    house.run_for(120)
+    connects = [(one.role, one.at) for one in house.adapter.held if one.status == "connected"]
+    assert len(connects) == len(set(connects)) == 1
+
+
 # -- messages that cannot be taken -----------------------------------------------------------------
 
 
