@@ -44,4 +44,5 @@ def app_environ(addresses: Addresses, state: Path, storage: AzuriteServer) -> di
         "ANTESALA_CA_BUNDLE": str(state / "bundle.pem"),
         "ANTESALA_PRIVATE_HOSTS": "localhost",
         "ANTESALA_DEBOUNCE_SECONDS": "2",
+        "ANTESALA_LATENESS_SECONDS": "0",
     }

@@ -83,6 +83,9 @@ class Settings:
     proxy_url: str = ""
     # How long a disconnect is held back in case the person returns at once.
     debounce_seconds: float = 15.0
+    # How late Graph may tell of an event (a minute at most, reference graph.md 3.1): until then nobody is
+    # told that somebody has left.
+    lateness_seconds: float = 60.0
     # How long an EHR that does not answer is tried again.
     deliver_hours: float = 24.0
     # How long a launch waits for its subscription to call events before it goes on without.
@@ -127,6 +130,7 @@ class Settings:
             private_hosts=reader.hosts("ANTESALA_PRIVATE_HOSTS", "", _HOST),
             proxy_url=reader.url("ANTESALA_PROXY_URL"),
             debounce_seconds=reader.number("ANTESALA_DEBOUNCE_SECONDS", cls.debounce_seconds, 0, 300),
+            lateness_seconds=reader.number("ANTESALA_LATENESS_SECONDS", cls.lateness_seconds, 0, 600),
             deliver_hours=reader.number("ANTESALA_DELIVER_HOURS", cls.deliver_hours, 1, 720),
             subscription_seconds=reader.number(
                 "ANTESALA_SUBSCRIPTION_SECONDS", cls.subscription_seconds, 0, 30

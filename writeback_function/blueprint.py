@@ -29,7 +29,8 @@ def _ingress() -> Ingress:
 @functools.cache
 def _handing() -> Handing:
     house = services()
-    return Handing(house.sealer, house.clock, house.settings.debounce_seconds)
+    settings = house.settings
+    return Handing(house.sealer, house.clock, settings.debounce_seconds, settings.lateness_seconds)
 
 
 @functools.cache
@@ -63,6 +64,7 @@ def _deliver() -> Deliver:
         house.clock,
         house.entropy,
         debounce=house.settings.debounce_seconds,
+        lateness=house.settings.lateness_seconds,
         hours=house.settings.deliver_hours,
         hurry=house.settings.hurry,
     )

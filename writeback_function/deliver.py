@@ -76,12 +76,13 @@ class Deliver:
         entropy: Entropy,
         *,
         debounce: float,
+        lateness: float = 0.0,
         hours: float,
         hurry: float = 1.0,
     ) -> None:
-        """``debounce`` in seconds; ``hours``: for how long failures in passing are tried again.
+        """``debounce`` and ``lateness``: see ``Handing``. ``hurry``: see ``Settings.hurry``.
 
-        ``hurry``: see ``Settings.hurry``.
+        ``hours``: for how long failures in passing are tried again.
         """
         self._stores = stores
         self._contexts = contexts
@@ -89,7 +90,7 @@ class Deliver:
         self._adapters = adapters
         self._clock = clock
         self._entropy = entropy
-        self._handing = Handing(sealer, clock, debounce)
+        self._handing = Handing(sealer, clock, debounce, lateness)
         self._debounce = round(debounce * 1_000_000)
         self._seconds = hours * 3_600
         self._hurry = hurry

@@ -22,7 +22,7 @@ from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import ChangedMeanwhile, Stores
 from shared.visit.ledger import Ledger
-from shared.visit.operations import Operation, began
+from shared.visit.operations import Operation, Picture, began, fresh
 from shared.visit.roster import Sighting
 from writeback_function.case import Case, find_case
 
@@ -138,11 +138,16 @@ class Fold:
 class Handing:
     """Queues what the EHR has still to be told about a visit, then marks it."""
 
-    def __init__(self, sealer: Sealer, clock: Clock, debounce: float) -> None:
-        """``debounce``: seconds for which a disconnect is held back, in case it is none."""
+    def __init__(self, sealer: Sealer, clock: Clock, debounce: float, lateness: float = 0.0) -> None:
+        """``debounce``: seconds within which a return makes a disconnect none.
+
+        ``lateness``: seconds by which an event may be told late. Only a connect that has just happened is
+        queued for at once; the rest is held back for both, in case an event under way withdraws it.
+        """
         self._sealer = sealer
         self._clock = clock
         self._debounce = round(debounce * 1_000_000)
+        self._held = debounce + lateness
 
     def hand_on(self, case: Case, context: str) -> Case:
         """The case after everything due was queued and marked. ``context``: the visit's, sealed."""
@@ -154,7 +159,7 @@ class Handing:
                 break
             if case.approved.revision.writeback.adapter != "none":
                 for operation in found:
-                    self._send(case, operation, context, began(view, operation) or 0)
+                    self._send(case, operation, context, view)
             judged = case.ledger
             case = self._marked(case, found)
             if case.ledger == judged:
@@ -174,7 +179,7 @@ class Handing:
     def _now(self, case: Case, ledger: Ledger) -> Ledger:
         return ledger.standing(case.picture(self._sealer, ledger), self._debounce)
 
-    def _send(self, case: Case, operation: Operation, context: str, since_when: int) -> None:
+    def _send(self, case: Case, operation: Operation, context: str, view: Picture) -> None:
         message = WritebackMessage(
             context=context,
             subject=operation.subject,
@@ -182,9 +187,9 @@ class Handing:
             instant=operation.at,
             reconstructed=operation.reconstructed,
             since=timestamp(self._clock.now()),
-            began=since_when,
+            began=began(view, operation) or 0,
         )
-        delay = self._debounce / 1_000_000 if operation.status == "disconnected" else 0
+        delay = 0.0 if fresh(view, operation) else self._held
         case.store.queue("writeback").send(message.text(self._sealer), delay=delay)
 
 

@@ -115,7 +115,11 @@ class House:
             *("--journal", str(self.state / "logs" / "host.jsonl")),
             *("--invisibility", str(plan.invisibility)),
         )
-        more = {"ANTESALA_HURRY": str(plan.hurry), "ANTESALA_DEBOUNCE_SECONDS": str(plan.debounce)}
+        more = {
+            "ANTESALA_HURRY": str(plan.hurry),
+            "ANTESALA_DEBOUNCE_SECONDS": str(plan.debounce),
+            "ANTESALA_LATENESS_SECONDS": str(plan.lateness),
+        }
         environ = {**self.environ(**more), "PYTHONPATH": str(ROOT)}
         self._host = self._child(ChildPlan("host", command, environ, (at.host_http, at.host_tls)))
         self._host.wait_ready()

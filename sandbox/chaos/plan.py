@@ -15,6 +15,7 @@ class Plan:
     visits: int = 300
     hurry: float = HURRY
     debounce: float = 15.0 / HURRY
+    lateness: float = 60.0 / HURRY
     shuffle: float = 30.0 / HURRY
     duplicates: float = 0.2
     trouble: float = 0.3
@@ -25,8 +26,9 @@ class Plan:
     kills: int = 10
     restarts: int = 2
     outage: float = 12.0
-    invisibility: int = 20
-    """The real host hides a message for ten minutes; a killed worker's messages return that late."""
+    invisibility: int = 3
+    """The real host hides a message for ten minutes; a killed worker's messages return that late, and a
+    disconnect that was told meanwhile would have to be put right."""
     limit: float = 290.0
     """From start to comparison."""
 

@@ -145,6 +145,13 @@ def began(view: Picture, operation: Operation) -> int | None:
     return max(starts, default=None) if operation.status == "disconnected" else None
 
 
+def fresh(view: Picture, operation: Operation) -> bool:
+    """Whether it says that somebody came; otherwise they left, or something that was told is put right."""
+    return operation.status == "connected" and any(
+        span.start == operation.at for span in view.spans(operation.subject)
+    )
+
+
 def superseded(begun: Iterable[Operation], operation: Operation) -> bool:
     """Whether a newer operation makes this one pointless where only the newest state counts."""
     return any(one.at > operation.at for one in begun if one.subject == operation.subject)

@@ -21,6 +21,7 @@ SANDBOX = {
     "ANTESALA_CA_BUNDLE": "bundle.pem",
     "ANTESALA_PRIVATE_HOSTS": "localhost",
     "ANTESALA_DEBOUNCE_SECONDS": "2",
+    "ANTESALA_LATENESS_SECONDS": "0",
 }
 PRODUCTION = {
     "ANTESALA_ENVIRONMENT": "production",

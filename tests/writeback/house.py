@@ -236,6 +236,7 @@ class House:
         self.adapter = RecordingAdapter(clock)
         self.notifications: Notifications = Open()
         self.poisoned: list[str] = []
+        self.lateness = 0.0
         self.start()
 
     def _context(self) -> VisitContext:
@@ -260,13 +261,15 @@ class House:
     def start(self) -> None:
         """A new process: nothing in memory is left."""
         self.trap.revive()
-        self.handing = Handing(self.sealer, self.clock, 15)
+        self.handing = Handing(self.sealer, self.clock, 15, self.lateness)
         tools = (self.stores, self.contexts, self.sealer)
         self.folding = Fold(*tools, self.pseudonyms, self.notifications, self.handing, self.clock)
         told = cast(
             "Any", SimpleNamespace(of=lambda _: Trapped(self.adapter, self.trap), outcome=self._taking)
         )
-        self.delivering = Deliver(*tools, told, self.clock, self.entropy, debounce=15, hours=HOURS)
+        self.delivering = Deliver(
+            *tools, told, self.clock, self.entropy, debounce=15, lateness=self.lateness, hours=HOURS
+        )
         self.parking = Poison(self.sealer, self.contexts)
 
     def _taking(self, approved: Approved) -> Any:

@@ -206,3 +206,23 @@ def test_a_disconnect_should_wait_for_the_debounce_and_a_connect_for_nothing(hou
     house.sees(5, guest("p"))
     house.sees(60, guest("p", out=True))
     assert [one.delay for one in house.waiting()] == [0, 15]
+
+
+def test_only_who_has_just_come_should_be_told_at_once(house: House) -> None:
+    """Graph may tell of an event a minute late (graph.md 3.1): nobody left before that has passed."""
+    house.lateness = 60
+    house.start()
+    house.visit()
+    house.sees(5, home("a"))
+    assert [one.delay for one in house.waiting()] == [0]
+    house.run()
+    house.sees(100, home("a", out=True))
+    assert [one.delay for one in house.waiting()] == [75]
+    house.run_for(76)
+    assert house.adapter.said()[-1] == ("provider", "disconnected", 100)
+    # The event of a second device comes later than that: what was told is put right, but in no hurry.
+    house.sees(50, home("b"))
+    assert [one.delay for one in house.waiting()] == [75]
+    house.sees(100, home("b", out=True))
+    house.run_for(200)
+    assert [status for _, status, _ in house.adapter.said()] == ["connected", "disconnected"]
