@@ -59,8 +59,6 @@ class WritebackMessage:
     ``waits``: a row of ``Operations`` says so (``shared.store.operations``).
     ``kind``: ``presence``, or ``outcome``: then ``subject`` is the outcome, and ``instant`` and ``ended`` are
     when the visit began and ended (0: it did not).
-    ``began``: for a disconnect, when the presence that it ends began (0: not known). It travels along,
-    because what is known may change between two attempts, and what is told must not.
     """
 
     context: str
@@ -73,7 +71,6 @@ class WritebackMessage:
     waits: bool = False
     kind: str = "presence"
     ended: int = 0
-    began: int = 0
 
     @property
     def named(self) -> "Operation | Conclusion":

@@ -176,7 +176,7 @@ class Deliver:
         ):
             run.store.operations.finish(held, "dropped", run.waited(held))
         else:
-            telling = self._telling(case, run.message)
+            telling = self._telling(case, case.ledger.listed(operation))
             self._tell(run, held, turn, lambda: adapter.tell(case.approved, telling))
 
     def _concluded(self, run: _Run, held: Held, turn: Turn, case: Case) -> None:
@@ -236,8 +236,7 @@ class Deliver:
             return False
         return PATIENT not in case.picture(self._sealer).subjects
 
-    def _telling(self, case: Case, message: WritebackMessage) -> Telling:
-        operation = message.operation
+    def _telling(self, case: Case, operation: Operation) -> Telling:
         user = clinician_user(operation.subject)
         role: Literal["provider", "patient", "unattributed"] = "provider" if user else "unattributed"
         if operation.subject == PATIENT:
@@ -246,7 +245,7 @@ class Deliver:
             operation=operation.id(*case.name),
             status=operation.status,
             at=moment(operation.at),
-            began=moment(message.began) if message.began else None,
+            began=moment(operation.began) if operation.began else None,
             role=role,
             user=user,
             reconstructed=operation.reconstructed,

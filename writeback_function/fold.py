@@ -22,7 +22,7 @@ from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
 from shared.sealing import Pseudonyms, Sealer
 from shared.store import ChangedMeanwhile, Stores
 from shared.visit.ledger import Ledger
-from shared.visit.operations import Operation, Picture, began, fresh
+from shared.visit.operations import Operation, Picture, bearing
 from shared.visit.roster import Sighting
 from writeback_function.case import Case, find_case
 
@@ -141,13 +141,14 @@ class Handing:
     def __init__(self, sealer: Sealer, clock: Clock, debounce: float, lateness: float = 0.0) -> None:
         """``debounce``: seconds within which a return makes a disconnect none.
 
-        ``lateness``: seconds by which an event may be told late. Only a connect that has just happened is
-        queued for at once; the rest is held back for both, in case an event under way withdraws it.
+        ``lateness``: seconds by which an event may be told late. Only that somebody came is queued for at
+        once. A disconnect is held back for both, in case an event under way withdraws it. What puts right
+        something told before waits for three times as long: it shows that events are even later just now.
         """
         self._sealer = sealer
         self._clock = clock
         self._debounce = round(debounce * 1_000_000)
-        self._held = debounce + lateness
+        self._held = {"new": 0.0, "end": debounce + lateness, "correction": 3 * (debounce + lateness)}
 
     def hand_on(self, case: Case, context: str) -> Case:
         """The case after everything due was queued and marked. ``context``: the visit's, sealed."""
@@ -187,9 +188,8 @@ class Handing:
             instant=operation.at,
             reconstructed=operation.reconstructed,
             since=timestamp(self._clock.now()),
-            began=began(view, operation) or 0,
         )
-        delay = 0.0 if fresh(view, operation) else self._held
+        delay = self._held[bearing(view, operation)]
         case.store.queue("writeback").send(message.text(self._sealer), delay=delay)
 
 

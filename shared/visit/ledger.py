@@ -58,6 +58,10 @@ class Ledger:
             return None
         return replace(self, begun=self.begun & frozenset(self.told) | {operation})
 
+    def listed(self, operation: Operation) -> Operation:
+        """The operation as it was first handed on; itself where it is not listed."""
+        return next((one for one in self.told if one == operation), operation)
+
     def replaced(self, subscription: str) -> "Ledger":
         """The ledger after this subscription was replaced by another."""
         if not subscription:
@@ -69,7 +73,17 @@ class Ledger:
         return {
             "v": _VERSION,
             **self.roster.document(),
-            "told": [[one.subject, one.status[0], one.at, int(one in self.begun)] for one in self.told],
+            "told": [
+                [
+                    one.subject,
+                    one.status[0],
+                    one.at,
+                    int(one in self.begun),
+                    int(one.reconstructed),
+                    one.began,
+                ]
+                for one in self.told
+            ],
             "former": list(self.former),
             "turn": self.turn,
             "checks": self.checks,
@@ -80,8 +94,8 @@ class Ledger:
     def from_document(cls, document: Mapping[str, Any]) -> "Ledger":
         """Reads ``Visit.roster``; an empty mapping is an empty ledger."""
         entries = [
-            (Operation(subject, _STATUSES[letter], at), begun)
-            for subject, letter, at, begun in document.get("told", ())
+            (Operation(subject, _STATUSES[letter], at, *_known(*known)), begun)
+            for subject, letter, at, begun, *known in document.get("told", ())
         ]
         return cls(
             Roster.from_document(document),
@@ -92,6 +106,10 @@ class Ledger:
             document.get("checks", 0),
             document.get("forgotten", {}),
         )
+
+
+def _known(reconstructed: int = 0, began: int = 0) -> tuple[bool, int]:
+    return bool(reconstructed), began
 
 
 def _shortened(ledger: Ledger) -> Ledger:

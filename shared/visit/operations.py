@@ -13,7 +13,7 @@ Once every operation of the list has reached the EHR, its newest state is that o
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID, uuid5
 
@@ -33,13 +33,16 @@ _LOBBY: frozenset[Presence] = frozenset({"waiting", "in"})
 class Operation:
     """One transition of one subject.
 
-    ``at`` in microseconds. ``reconstructed``: known from a report, not live.
+    ``at`` in microseconds. ``reconstructed``: known from a report, not live. ``began``: for a disconnect, when
+    the presence that it ends began; 0: not known. Both as they were known when it was handed on: what is told
+    stays the same at every attempt, whatever is learned meanwhile.
     """
 
     subject: str = field(repr=False)
     status: Status
     at: int
     reconstructed: bool = field(default=False, compare=False)
+    began: int = field(default=0, compare=False)
 
     def id(self, connection: str, visit_key: str) -> str:
         """A UUID (version 5) that is the same wherever the operation is derived; also a valid FHIR id."""
@@ -104,8 +107,7 @@ def due(view: Picture, told: Sequence[Operation], debounce: int) -> tuple[Operat
             found += _missing(subject, view.subjects[subject], mine, debounce)
         else:
             found += _farewell(subject, view.outside, mine)
-    known = view.reported
-    marked = (Operation(one.subject, one.status, one.at, one.at in known) for one in found)
+    marked = (replace(one, reconstructed=one.at in view.reported, began=began(view, one)) for one in found)
     return tuple(sorted(marked, key=lambda one: (one.at, one.subject)))
 
 
@@ -139,17 +141,18 @@ def settled(view: Picture, operation: Operation) -> bool:
     )
 
 
-def began(view: Picture, operation: Operation) -> int | None:
-    """When the presence began that a disconnect ends; None for a connect or where it is not known."""
+def began(view: Picture, operation: Operation) -> int:
+    """When the presence began that a disconnect ends; 0 for a connect or where it is not known."""
     starts = [span.start for span in view.spans(operation.subject) if span.start < operation.at]
-    return max(starts, default=None) if operation.status == "disconnected" else None
+    return max(starts, default=0) if operation.status == "disconnected" else 0
 
 
-def fresh(view: Picture, operation: Operation) -> bool:
-    """Whether it says that somebody came; otherwise they left, or something that was told is put right."""
-    return operation.status == "connected" and any(
-        span.start == operation.at for span in view.spans(operation.subject)
-    )
+def bearing(view: Picture, operation: Operation) -> Literal["new", "end", "correction"]:
+    """Whether it says that somebody came, that they left, or only puts right what was told."""
+    spans = view.spans(operation.subject)
+    if operation.status == "connected":
+        return "new" if any(span.start == operation.at for span in spans) else "correction"
+    return "end" if any(span.end == operation.at for span in spans) else "correction"
 
 
 def superseded(begun: Iterable[Operation], operation: Operation) -> bool:

@@ -222,7 +222,7 @@ def test_only_who_has_just_come_should_be_told_at_once(house: House) -> None:
     assert house.adapter.said()[-1] == ("provider", "disconnected", 100)
     # The event of a second device comes later than that: what was told is put right, but in no hurry.
     house.sees(50, home("b"))
-    assert [one.delay for one in house.waiting()] == [75]
+    assert [one.delay for one in house.waiting()] == [225]
     house.sees(100, home("b", out=True))
-    house.run_for(200)
+    house.run_for(300)
     assert [status for _, status, _ in house.adapter.said()] == ["connected", "disconnected"]
