@@ -73,17 +73,7 @@ class Ledger:
         return {
             "v": _VERSION,
             **self.roster.document(),
-            "told": [
-                [
-                    one.subject,
-                    one.status[0],
-                    one.at,
-                    int(one in self.begun),
-                    int(one.reconstructed),
-                    one.began,
-                ]
-                for one in self.told
-            ],
+            "told": [_listed(one, one in self.begun) for one in self.told],
             "former": list(self.former),
             "turn": self.turn,
             "checks": self.checks,
@@ -106,6 +96,10 @@ class Ledger:
             document.get("checks", 0),
             document.get("forgotten", {}),
         )
+
+
+def _listed(one: Operation, begun: bool) -> list[str | int]:
+    return [one.subject, one.status[0], one.at, int(begun), int(one.reconstructed), one.began]
 
 
 def _known(reconstructed: int = 0, began: int = 0) -> tuple[bool, int]:

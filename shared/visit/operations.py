@@ -33,9 +33,9 @@ _LOBBY: frozenset[Presence] = frozenset({"waiting", "in"})
 class Operation:
     """One transition of one subject.
 
-    ``at`` in microseconds. ``reconstructed``: known from a report, not live. ``began``: for a disconnect, when
-    the presence that it ends began; 0: not known. Both as they were known when it was handed on: what is told
-    stays the same at every attempt, whatever is learned meanwhile.
+    ``at`` in microseconds. ``reconstructed``: known from a report, not live. ``began``: for a disconnect,
+    when the presence that it ends began; 0: not known. Both as they were known when it was handed on: what is
+    told stays the same at every attempt, whatever is learned meanwhile.
     """
 
     subject: str = field(repr=False)
@@ -132,13 +132,6 @@ def standing(
             kept.add(one)
         said[one.subject] = one.status
     return tuple(one for one in told if one in kept)
-
-
-def settled(view: Picture, operation: Operation) -> bool:
-    """Whether no return can undo it any more: a connect, or a disconnect whose return is already known."""
-    return operation.status == "connected" or any(
-        span.start > operation.at for span in view.spans(operation.subject)
-    )
 
 
 def began(view: Picture, operation: Operation) -> int:

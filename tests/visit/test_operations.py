@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from typing import Literal
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.visit.attribution import PATIENT, VISIT, clinician
 from shared.visit.intervals import covered
-from shared.visit.operations import Operation, began, due, settled, standing, superseded
+from shared.visit.ledger import Ledger
+from shared.visit.operations import Operation, bearing, due, standing, superseded
 from shared.visit.roster import Presence, Sighting, report_participant
 from tests.visit.stage import (
     DEBOUNCE,
@@ -157,15 +159,25 @@ def test_only_the_newest_state_should_count_where_states_are_told() -> None:
     assert not superseded([connected, gone], gone)
 
 
-def test_a_disconnect_should_be_held_only_while_a_return_is_possible() -> None:
-    view = seen(roster_of(guest("p", "in", 5), guest("p", "out", 60), guest("p", "in", 100)), CAST)
-    connected, gone, _ = due(view, (), DEBOUNCE)
-    assert settled(view, connected)
-    assert settled(view, gone)
+def test_what_somebody_does_should_bear_a_name() -> None:
     view = seen(roster_of(guest("p", "in", 5), guest("p", "out", 60)), CAST)
-    assert not settled(view, gone)
-    assert began(view, gone) == us(5)
-    assert began(view, connected) is None
+    connected, gone = due(view, (), DEBOUNCE)
+    assert [bearing(view, one) for one in (connected, gone)] == ["new", "end"]
+    later = seen(roster_of(guest("p", "in", 5), guest("p", "out", 90)), CAST)
+    wrong = (connected, gone)
+    righted = due(later, wrong, DEBOUNCE)
+    assert [(one.status, bearing(later, one)) for one in righted] == [
+        ("connected", "correction"),
+        ("disconnected", "end"),
+    ]
+
+
+def test_a_disconnect_should_know_what_it_ends_as_it_was_when_handed_on() -> None:
+    view = seen(roster_of(guest("p", "in", 5), guest("p", "out", 60)), CAST)
+    connected, gone = due(view, (), DEBOUNCE)
+    assert (connected.began, gone.began) == (0, us(5))
+    known = Ledger().handed_on([connected, gone])
+    assert Ledger.from_document(known.document()).listed(replace(gone, began=0)).began == us(5)
 
 
 def test_what_only_a_report_knows_should_be_marked_reconstructed() -> None:
