@@ -84,12 +84,14 @@ class KeySets:
         algorithms: tuple[str, ...],
         leeway: float = 60.0,
         required: Sequence[str] = ("exp", "iat", "iss", "aud"),
+        since: datetime | None = None,
     ) -> dict[str, Any]:
         """The token's claims; TokenRefused, or an OutsideError when the keys cannot be had.
 
         ``issuer``: the exact value, or a function of the (already authentic) claims that says which one it
         must be. ``audience``: must be in ``aud``; where that is a list of several, ``azp`` must be it.
-        ``leeway``: seconds.
+        ``leeway``: seconds. ``since``: when the token came in; an unknown ``kid`` is Unreachable instead of
+        TokenRefused until the key set was read after that.
         """
         header = _header(token)
         alg = header.get("alg")
@@ -97,13 +99,13 @@ class KeySets:
             raise TokenRefused("algorithm")
         if "crit" in header:
             raise TokenRefused("malformed", "critical header")
-        claims = _authentic(token, alg, self._candidates(jwks_url, alg, header.get("kid")))
+        claims = _authentic(token, alg, self._candidates(jwks_url, alg, header.get("kid"), since))
         _check_presence(claims, required)
         _check_parties(claims, issuer, audience)
         _check_times(claims, self._clock.now().timestamp(), leeway)
         return claims
 
-    def _candidates(self, url: str, alg: str, kid: object) -> list[Any]:
+    def _candidates(self, url: str, alg: str, kid: object, since: datetime | None) -> list[Any]:
         """The keys that may have signed; TokenRefused when there is none, even after looking again."""
         with self._lock:
             shelf = self._shelves.setdefault(url, _Shelf())
@@ -112,6 +114,8 @@ class KeySets:
         if not found:
             self._refresh(url, shelf, timedelta(0))
             found = _fitting(shelf, alg, kid)
+        if not found and since is not None and (shelf.fetched_at is None or shelf.fetched_at < since):
+            raise Unreachable("key set: not read since the token came")
         if not found:
             raise TokenRefused("key")
         return found

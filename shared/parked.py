@@ -8,7 +8,8 @@ text where it was poison.
 The order of driving one again, and why no crash between two steps loses or doubles anything:
 
 1. *Reopen* the operation. Before sending: a worker that met the copy earlier would drop it as settled. Only
-   what is ``parked`` is reopened, so what was told meanwhile stays told.
+   what is ``parked`` is reopened, so what was told meanwhile stays told. What a worker is parking now is left
+   to the next time, for the worker's last word would close it again behind the copy.
 2. *Send* a copy. From here on a second copy does no harm: an operation is claimed before it is told, a call
    event is folded once, a visit's upkeep knows its turn.
 3. *Delete* the parked message. Before the row: a message without its row would be seen by nobody.
@@ -107,7 +108,7 @@ class Parked:
     def discard(self, connection: str, letters: Iterable[DeadLetter]) -> Tally:
         """Gives the letters up for good; where no message is left to be opened, the row alone."""
         search = self._search(connection, letters)
-        search.run(lambda _: None)
+        search.run(lambda _: True)
         for letter in search.missing():
             search.drop(letter)
         return search.tally()
@@ -174,8 +175,11 @@ class _Search:
         self._changed: set[str] = set()
         self._whole = False
 
-    def run(self, act: Callable[[Parcel], None]) -> None:
-        """Does ``act`` for the message of each wanted letter, then takes message and row away."""
+    def run(self, act: Callable[[Parcel], bool]) -> None:
+        """Does ``act`` for the message of each wanted letter, then takes message and row away.
+
+        Where ``act`` says that it could do nothing now, both stay.
+        """
         try:
             for _ in range(self._limits.rounds):
                 if not self._left() or self._late():
@@ -212,7 +216,7 @@ class _Search:
     def _late(self) -> bool:
         return (self._clock.now() - self._begun).total_seconds() > self._limits.seconds
 
-    def _dealt_with(self, message: Message, act: Callable[[Parcel], None]) -> bool:
+    def _dealt_with(self, message: Message, act: Callable[[Parcel], bool]) -> bool:
         """Whether the message is gone; else it is to be handed back."""
         parcel = self._opened(message.text)
         if parcel is None or parcel.connection != self._connection:
@@ -225,7 +229,9 @@ class _Search:
             # Parked anew since it was looked at: nobody has decided about that.
             self._changed.add(name)
             return False
-        act(parcel)
+        if not act(parcel):
+            self._changed.add(name)
+            return False
         if not self._queue.delete(message):
             return False
         self.drop(row)
@@ -245,10 +251,12 @@ class _Search:
                 self._queue.release(message)
 
 
-def _sent(store: RegionStore, parcel: Parcel) -> None:
-    if parcel.operation and store.operations.reopen(parcel.connection, parcel.operation) is not None:
-        return
-    store.queue(parcel.queue).send(parcel.copy)
+def _sent(store: RegionStore, parcel: Parcel) -> bool:
+    """False while a worker is at it; what was told already needs no copy."""
+    stands = store.operations.reopen(parcel.connection, parcel.operation) if parcel.operation else None
+    if stands is None:
+        store.queue(parcel.queue).send(parcel.copy)
+    return stands != "busy"
 
 
 def _finished(store: RegionStore, letter: DeadLetter) -> bool:

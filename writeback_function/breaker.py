@@ -1,8 +1,8 @@
 """A circuit breaker per connection: one hospital's outage neither burns its messages nor slows another's.
 
 - After ``FAILURES`` failures in a row one call in ``PAUSE`` is let through, until one is answered.
-- Of one connection at most ``AT_ONCE`` calls run in this process, and ``IN_DOUBT`` once a call has failed:
-  calls that hang until their time is up must leave threads to the others, before the breaker knows as well.
+- Of one connection at most ``AT_ONCE`` calls run in this process, and ``IN_DOUBT`` once a call has failed or
+  was long in answering: calls that take their time must leave threads to the others, whatever comes of them.
 - Where all of them are under way, the next waits for a moment, unless one hangs already: then it is to come
   again later, like behind an open breaker.
 
@@ -34,15 +34,16 @@ class _State:
     failures: int = 0
     until: datetime | None = None
     trying: "Turn | None" = None
+    slow: bool = False
     inside: "dict[Turn, datetime]" = field(default_factory=dict)
 
     @property
     def room(self) -> bool:
-        return len(self.inside) < (IN_DOUBT if self.failures else AT_ONCE)
+        return len(self.inside) < (IN_DOUBT if self.failures or self.slow else AT_ONCE)
 
     @property
     def idle(self) -> bool:
-        return not self.failures and not self.inside
+        return not self.failures and not self.slow and not self.inside
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Turn:
 
     def answered(self) -> None:
         """The EHR answered, whatever it said."""
-        self._breaker.answered(self.connection)
+        self._breaker.answered(self)
 
     def leave(self) -> None:
         """Makes room for the next. A try that did not come to a call leaves the trying to the next, too."""
@@ -105,11 +106,12 @@ class Breaker:
                 pause = min(max(self._pause, timedelta(seconds=asked)), LONGEST_PAUSE)
                 state.until = self._clock.now() + pause
 
-    def answered(self, connection: str) -> None:
+    def answered(self, turn: Turn) -> None:
         """See ``Turn.answered``."""
         with self._changed:
-            state = self._state(connection)
+            state, now = self._state(turn.connection), self._clock.now()
             state.failures, state.until, state.trying = 0, None, None
+            state.slow = now - state.inside.get(turn, now) >= _HANGS
             self._changed.notify_all()
 
     def leave(self, turn: Turn) -> None:

@@ -40,9 +40,10 @@ class Case:
     def picture(self, sealer: Sealer, ledger: Ledger | None = None) -> Picture:
         """Who was connected when, by all that is known now, or by a newer ``ledger`` of the visit."""
         roster = (ledger or self.ledger).roster
-        policy = self.approved.revision.policy
+        # Another policy, approved since, must not rewrite what was told by this one.
+        connected = self.visit.counts or self.approved.revision.policy.connected
         launches = launches_of(self.visit, sealer)
-        return picture(roster, launches, group=self.visit.group, connected=policy.connected)
+        return picture(roster, launches, group=self.visit.group, connected=connected)
 
     def changed(self, fn: Callable[[Ledger], Ledger]) -> "Case":
         """The case after a change of the ledger under the row's ETag; written only if it differs.

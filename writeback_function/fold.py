@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from shared.clock import Clock, timestamp
 from shared.context import ContextSeal, VisitContext
-from shared.errors import AnswerRefused, AntesalaError, OutsideError, SealError
+from shared.errors import AnswerRefused, AntesalaError, OutsideError
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.subscriptions import is_client_state
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
@@ -62,13 +62,17 @@ class Fold:
         self._clock = clock
 
     def fold(self, text: str) -> None:
-        """Takes one message. What is not Graph's changes nothing; what fails in passing comes again."""
+        """Takes one message. What is not Graph's changes nothing; what fails in passing comes again.
+
+        A seal that does not open is a SealError: the webhook opened it, so that it is ours, under a key that
+        this process does not have yet, or no more. Then the message comes again and is parked in the end.
+        """
         try:
             message = AttendanceMessage.read(text)
-            context = self._contexts.open(message.context)
-        except (MessageRefused, SealError) as failure:
+        except MessageRefused as failure:
             _refused(failure)
             return
+        context = self._contexts.open(message.context)
         try:
             self._folded(message, context)
         except (MessageRefused, NotGenuine) as failure:

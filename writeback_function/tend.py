@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.clock import Clock, Entropy, parse_timestamp, timestamp
 from shared.context import ContextSeal, VisitContext
-from shared.errors import OutsideError, SealError
+from shared.errors import OutsideError
 from shared.graph.reports import Report, Reports
 from shared.graph.subscriptions import Subscriptions
 from shared.meeting.tending import MOVED, tend_message
@@ -100,11 +100,15 @@ class Tend:
         self._entropy = entropy
 
     def tend(self, text: str) -> None:
-        """Takes one message: looks after the visit once and, unless it is over, queues the next look."""
+        """Takes one message: looks after the visit once and, unless it is over, queues the next look.
+
+        A SealError where it does not open: it may be the visit's only one, under a key that this process does
+        not have yet. Then it comes again and is parked in the end.
+        """
         try:
             message = opened("tend", text, self._sealer)
             context = self._contexts.open(str(message.get("c", "")))
-        except (MessageRefused, SealError) as failure:
+        except MessageRefused as failure:
             log.warning("tend message refused: %s", type(failure).__name__)
             return
         try:

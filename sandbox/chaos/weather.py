@@ -10,6 +10,7 @@ from sandbox.chaos.hospitals import SCENES
 from sandbox.chaos.house import House
 from sandbox.chaos.plan import Plan
 from sandbox.chaos.simulators import MICROSOFT
+from sandbox.chaos.stage import ChaosFailed
 
 _RESPITE = 3.0
 
@@ -54,6 +55,19 @@ class Weather:
         thread = threading.Thread(target=self._run, args=(begin,), name="weather", daemon=True)
         thread.start()
         return thread
+
+    def well(self) -> None:
+        """ChaosFailed when the trouble could not be made."""
+        if self.happened.failure is not None:
+            raise ChaosFailed(f"the weather failed: {self.happened.failure}")
+
+    def complete(self) -> None:
+        """ChaosFailed unless all of the trouble has come about: without it, a right record proves nothing."""
+        self.well()
+        came, plan = self.happened, self.plan
+        wanted = (plan.kills, plan.restarts, int(plan.outage > 0))
+        if (came.kills, came.restarts, came.outages) != wanted:
+            raise ChaosFailed("not all of the trouble came about")
 
     def _run(self, begin: float) -> None:
         try:

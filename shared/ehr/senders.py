@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.connection import Approved
 from shared.ehr.backend import Backend
-from shared.errors import AnswerRefused
+from shared.errors import AnswerRefused, NoToken
 from shared.outbound import Answer, Outbound
 from shared.secrets import SecretMissing
 from shared.smart.token import Tokens
@@ -54,7 +54,7 @@ class Basic:
         try:
             return self._tokens.secret(client)
         except SecretMissing as error:
-            raise AnswerRefused("the backend client's secret is not stored") from error
+            raise NoToken("the backend client's secret is not stored") from error
 
 
 @dataclass(frozen=True)

@@ -100,13 +100,14 @@ class Notifications:
     ) -> None:
         """Passes if every token is Graph's for this app and one covers the item's tenant; else NotGenuine.
 
+        Unreachable while it is not known whether Graph has a new key: what is refused is never seen again.
         ``received``: when the webhook took the notification in. Tokens are judged as of then, because an
         outage may keep a genuine notification in the queue for longer than its token lives.
         """
         tenant = _text(lower_keys(item), "tenantid").lower()
         if not validation_tokens or len(validation_tokens) > _MOST_TOKENS:
             raise NotGenuine("no-token")
-        covered = {self._token_tenant(token, self._leeway(received)) for token in validation_tokens}
+        covered = {self._token_tenant(token, received) for token in validation_tokens}
         if not tenant or tenant not in covered:
             raise NotGenuine("tenant")
 
@@ -164,7 +165,7 @@ class Notifications:
         waited = (self._clock.now() - received).total_seconds() if received else 0.0
         return _LEEWAY_SECONDS + min(max(waited, 0.0), _OLDEST_SECONDS)
 
-    def _token_tenant(self, token: str, leeway: float) -> str:
+    def _token_tenant(self, token: str, received: datetime | None) -> str:
         try:
             claims = self._keysets.verify(
                 token,
@@ -172,8 +173,9 @@ class Notifications:
                 issuer=lambda claims: _ISSUER.format(tid=claims.get("tid", "")),
                 audience=self._settings.client_id,
                 algorithms=("RS256",),
-                leeway=leeway,
+                leeway=self._leeway(received),
                 required=("iss", "aud", "exp", "tid"),
+                since=received,
             )
         except TokenRefused as refused:
             raise NotGenuine("token") from refused

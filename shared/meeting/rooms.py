@@ -111,6 +111,7 @@ class Rooms:
             revision=opening.approved.revision.number,
             created_at=timestamp(now),
             group=opening.context.group,
+            counts=opening.approved.revision.policy.connected,
             starts=_text(opening.context.starts),
             ends=_text(opening.context.ends),
             organizer=order[0].oid,

@@ -5,6 +5,7 @@ Whether an address is *inside* is decided on the innermost one: an IPv4 address 
 """
 
 import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -51,23 +52,40 @@ class Addresses:
         self._private_hosts = private_hosts
         self._resolve = resolve or resolved
         self._threads = ThreadPoolExecutor(16, thread_name_prefix="resolve")
+        self._looking: dict[tuple[str, int], Future[list[str]]] = {}
+        self._lock = threading.Lock()
 
     def of(self, host: str, port: int, seconds: float) -> list[str]:
         """The addresses to call, best first; AddressRefused, or Unreachable when the name has none."""
         name = normal(host)
-        # The system's resolver knows no deadline, so it runs on a thread that can be given up.
-        looking: Future[list[str]] = self._threads.submit(self._resolve, name, port)
         found: list[str] = []
         try:
-            found = looking.result(seconds)
-        except TimeoutError:
-            looking.cancel()
-        except (OSError, UnicodeError):
+            found = self._look(name, port).result(seconds)
+        except (TimeoutError, OSError, UnicodeError):
             found = []
         if not found:
             raise Unreachable(f"{name}: the name has no address")
         self.check(name, found)
         return found
+
+    def _look(self, name: str, port: int) -> Future[list[str]]:
+        """The look-up that is under way, or a new one.
+
+        The system's resolver knows no deadline, so it runs on a thread that can be given up. One thread a
+        name: a name server that never answers leaves the others to the other names.
+        """
+        with self._lock:
+            looking = self._looking.get((name, port))
+            if looking is None:
+                looking = self._looking[name, port] = self._threads.submit(self._looked, name, port)
+            return looking
+
+    def _looked(self, name: str, port: int) -> list[str]:
+        try:
+            return self._resolve(name, port)
+        finally:
+            with self._lock:
+                del self._looking[name, port]
 
     def check(self, host: str, addresses: list[str]) -> None:
         """AddressRefused if one of the addresses may not be called for this host."""

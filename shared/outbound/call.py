@@ -24,8 +24,9 @@ _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _WORTH_ANOTHER = frozenset({502, 503, 504})
 _CHUNK = 65_536
 
-# At level DEBUG it writes every path and query into the log.
-logging.getLogger("urllib3").setLevel(logging.WARNING)
+# At level DEBUG it writes every path and query into the log, and at WARNING those of an answer whose headers
+# are broken, with what the server sent.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class Outbound:

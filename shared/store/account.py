@@ -27,9 +27,10 @@ _OPTIONS: dict[str, Any] = {
     "retry_backoff_factor": 0.1,
 }
 
-# At levels INFO and DEBUG they write every request's address, which holds the keys of rows, into the log.
-for _name in ("azure", "urllib3"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+# At levels INFO and DEBUG they write every request's address, which holds the keys of rows, into the log;
+# urllib3 also at WARNING, of an answer with broken headers.
+for _name, _level in (("azure", logging.WARNING), ("urllib3", logging.ERROR)):
+    logging.getLogger(_name).setLevel(_level)
 
 
 class Account:

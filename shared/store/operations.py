@@ -116,14 +116,18 @@ class Operations:
         row: Row | None = self._table.get(connection, operation)
         return (row["outcome"] or None) if row is not None else None
 
-    def reopen(self, connection: str, operation: str) -> Outcome | None:
+    def reopen(self, connection: str, operation: str) -> Outcome | Literal["busy"] | None:
         """Forgets that it was parked, so that it may be told after all; gives the outcome that stands.
 
-        None: it may be told. Any other outcome is final: what was told is not told again.
+        None: it may be told. ``busy``: a worker is at it, which may be about to park it; what it writes then
+        would undo this. Any other outcome is final: what was told is not told again.
         """
         while (row := self._table.get(connection, operation)) is not None:
-            if row["outcome"] != "parked":
-                return row["outcome"] or None
+            outcome: Outcome | None = row["outcome"] or None
+            if outcome not in (None, "parked"):
+                return outcome
+            if outcome is None and parse_timestamp(row["until"]) > self._clock.now():
+                return "busy"
             with contextlib.suppress(ChangedMeanwhile):
                 self._table.delete(connection, operation, row.etag)
         return None
@@ -141,7 +145,10 @@ class Operations:
         return Held(connection, operation, lane, owner, (first, second))
 
     def finish(self, held: Held, outcome: Outcome, waited: Waiting | None = None) -> None:
-        """Writes down how it ended and gives the lane back. ``waited``: its row goes, too."""
+        """Writes down how it ended and gives the lane back. ``waited``: its row goes, too.
+
+        Where the claim ran out meanwhile, only that it was told is written: the rest is not ours to say.
+        """
         connection = held.connection
         operation, lane = held.etags
         writes = [
@@ -152,7 +159,8 @@ class Operations:
             writes.append(Write("delete", connection, _key(waited)))
         if self._at_once(held, writes):
             return
-        self.settle(connection, held.operation, outcome)
+        if outcome == "told" or self._is_ours(held):
+            self.settle(connection, held.operation, outcome)
         self._free(connection, held.lane, held.owner)
         if waited is not None:
             self.waits_no_more(connection, waited)
@@ -193,6 +201,10 @@ class Operations:
         except ChangedMeanwhile:
             return False
         return True
+
+    def _is_ours(self, held: Held) -> bool:
+        row = self._table.get(held.connection, held.operation)
+        return row is not None and not row["outcome"] and row["owner"] == held.owner
 
     def _free(self, connection: str, key: str, owner: str) -> None:
         # Taken over since it was read: it is another worker's now.

@@ -31,7 +31,8 @@ class Visit:
     ``starts`` and ``ends``: the appointment as the newest launch knew it, empty where unknown; ``guarded``:
     the policy that the meeting follows; ``reopened_at``: when somebody came back after the end;
     ``outcome``: how it went, empty until it is over; ``reported``: attendance reports were read for it;
-    ``outcome_sent``: it was handed on to the EHR, or nobody there takes it, and stays as it is.
+    ``outcome_sent``: it was handed on to the EHR, or nobody there takes it, and stays as it is; ``counts``:
+    from where on somebody from outside is connected, by the policy under which the visit began.
     """
 
     connection: str
@@ -59,6 +60,7 @@ class Visit:
     outcome: str = ""
     reported: bool = False
     outcome_sent: bool = False
+    counts: Literal["lobby", "meeting", ""] = ""
     etag: str = field(default="", compare=False, repr=False)
 
 

@@ -1,15 +1,19 @@
 """A small run of chaos, and the failure modes that only chaos uses."""
 
 import random
+import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from sandbox.chaos.__main__ import run
 from sandbox.chaos.house import House
 from sandbox.chaos.plan import Plan
+from sandbox.chaos.stage import ChaosFailed
+from sandbox.chaos.weather import Happened, Weather
 from sandbox.children import is_free
 from sandbox.ehr.trouble import WAYS
 from sandbox.host.__main__ import main as host
@@ -127,3 +131,12 @@ def test_the_host_should_hide_messages_for_a_sensible_time_only(
     with pytest.raises(SystemExit):
         host(["--invisibility", seconds])
     assert "--invisibility" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lacking", ["kills", "restarts", "outages", "failure"])
+def test_a_run_in_which_not_all_trouble_came_about_should_prove_nothing(lacking: str) -> None:
+    weather = Weather(cast("House", None), Plan(1), threading.Event(), Happened(10, 2, 1))
+    weather.complete()
+    setattr(weather.happened, lacking, OSError("no host") if lacking == "failure" else 0)
+    with pytest.raises(ChaosFailed):
+        weather.complete()

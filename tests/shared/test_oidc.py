@@ -390,3 +390,24 @@ def test_many_threads_ask_once(
         thread.join()
     assert len(results) == 12
     assert issuer.asked == before + 1
+
+
+def test_an_unknown_kid_is_no_forgery_before_the_keys_were_read_again(
+    keysets: KeySets, issuer: Issuer, claims: dict[str, Any], clock: FakeClock
+) -> None:
+    verify(keysets, signed(claims))
+    clock.advance(30)
+    came = clock.now()
+    token = signed(claims, OTHER, "r2")
+    with pytest.raises(Unreachable):
+        verify(keysets, token, since=came)
+    clock.advance(61)
+    issuer.down = True
+    with pytest.raises(Unreachable):
+        verify(keysets, token, since=came)
+    clock.advance(61)
+    issuer.down = False
+    assert why(keysets, token, since=came) == "key"
+    issuer.keys.append(jwk(OTHER, "r2"))
+    clock.advance(61)
+    verify(keysets, token, since=clock.now())

@@ -16,7 +16,7 @@ import trustme
 
 from shared.errors import AddressRefused, AnswerRefused, StatusRefused, Unreachable
 from shared.outbound import Answer, Outbound
-from shared.outbound.addresses import kind_of
+from shared.outbound.addresses import Addresses, kind_of
 from shared.settings import Settings
 from tests.fakes import FakeClock
 from tests.shared.hostile import HostileServer, answer, drip
@@ -609,3 +609,36 @@ def test_in_a_hurry_every_deadline_is_shorter(clock: FakeClock, bundle: str, nam
         outbound.send("GET", f"https://{HOST}/", service="test", timeout=3)
     over.set()
     assert time.monotonic() - begun < 2
+
+
+def test_an_answer_with_broken_headers_is_not_logged(
+    outbound: Outbound, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = answer(b"{}", "200 OK", "no header, about MRN-7730941552")
+    assert get(outbound, serve(broken), "/MRN-7730941552?q=1").status == 200
+    assert "MRN" not in caplog.text
+
+
+def test_a_name_server_that_never_answers_keeps_no_other_name_waiting() -> None:
+    silent = threading.Event()
+
+    def resolve(name: str, port: int) -> list[str]:
+        if name == "silent.example":
+            silent.wait(10)
+        return ["93.184.216.34"]
+
+    addresses = Addresses(frozenset(), resolve)
+
+    def ask() -> None:
+        with pytest.raises(Unreachable):
+            addresses.of("silent.example", 443, 0.2)
+
+    askers = [threading.Thread(target=ask) for _ in range(40)]
+    for asker in askers:
+        asker.start()
+    try:
+        assert addresses.of("graph.example", 443, 2) == ["93.184.216.34"]
+    finally:
+        for asker in askers:
+            asker.join()
+        silent.set()

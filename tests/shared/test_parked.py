@@ -226,3 +226,27 @@ def test_a_letter_that_was_given_up_should_never_be_told(hidden: House) -> None:
     assert house.region.operations.outcome(house.connection, first.id) == "parked"
     house.run_for(4_000)
     assert house.adapter.held == []
+
+
+def test_what_a_worker_is_just_parking_should_be_left_to_the_next_time(hidden: House) -> None:
+    house = hidden
+    house.visit()
+    house.adapter.down = FORBIDDEN
+    queue, tallies = house.clocked[PARKED], []
+    send = queue.send
+
+    def asked_at_once(text: str, *, delay: float = 0, ttl: int = -1) -> None:
+        send(text, delay=delay, ttl=ttl)
+        # Message and row are there, and the worker has not said yet how it ended.
+        tallies.append(parking(house).send_again(house.connection, letters(house)))
+
+    queue.send = asked_at_once  # type: ignore[method-assign]
+    house.sees(5, home("d"))
+    house.run()
+    queue.send = send  # type: ignore[method-assign]
+    assert (tallies, len(letters(house)), house.parked()) == ([Tally(left=1)], 1, 1)
+    assert not letters(house)[0].unopened
+    house.adapter.down = None
+    assert parking(house).send_again(house.connection, letters(house)) == Tally(done=1)
+    house.run_for(60)
+    assert house.adapter.said() == [("provider", "connected", 5)]

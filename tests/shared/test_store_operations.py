@@ -122,3 +122,24 @@ def test_a_row_that_a_crash_left_behind_should_go_when_it_is_counted(
     assert operations.undelivered(connection).count == 1
     assert operations.reopen(connection, ONE) is None
     assert operations.undelivered(connection).count == 1
+
+
+def test_a_slow_worker_should_park_nothing_that_another_told(
+    operations: Operations, connection: str, clock: FakeClock
+) -> None:
+    slow = taken(operations, connection)
+    clock.advance(LEASE.total_seconds())
+    operations.finish(taken(operations, connection, "you"), "told")
+    operations.finish(slow, "parked")
+    assert operations.outcome(connection, ONE) == "told"
+
+
+def test_what_a_worker_is_at_should_not_be_reopened_before_its_lease_is_over(
+    operations: Operations, connection: str, clock: FakeClock
+) -> None:
+    slow = taken(operations, connection)
+    assert operations.reopen(connection, ONE) == "busy"
+    clock.advance(LEASE.total_seconds())
+    assert operations.reopen(connection, ONE) is None
+    operations.finish(slow, "parked")
+    assert operations.outcome(connection, ONE) is None

@@ -115,8 +115,27 @@ def test_calls_that_hang_should_leave_room_for_other_connections(clock: FakeCloc
     for turn in hanging[: AT_ONCE - IN_DOUBT]:
         turn.leave()
     assert breaker.enter("a") == Wait(FULL_SECONDS, "full")
+    clock.advance(-4)
     hanging[-1].answered()
     turn_of(breaker, "a")
+
+
+def test_calls_that_are_answered_late_should_leave_room_for_other_connections(clock: FakeClock) -> None:
+    breaker = Breaker(clock)
+    turns = [turn_of(breaker, "a") for _ in range(AT_ONCE)]
+    clock.advance(14)
+    for turn in turns:
+        turn.answered()
+        turn.leave()
+    turns = [turn_of(breaker, "a") for _ in range(IN_DOUBT)]
+    clock.advance(4)
+    assert breaker.enter("a") == Wait(FULL_SECONDS, "full")
+    for turn in turns:
+        turn.leave()
+    # A quick answer is believed.
+    assert called(breaker, "a", "answered") == 0
+    assert len(breaker) == 0
+    assert all(isinstance(breaker.enter("a"), Turn) for _ in range(AT_ONCE))
 
 
 def test_a_call_that_is_just_under_way_should_be_waited_for() -> None:

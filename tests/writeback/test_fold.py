@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
+from shared.connection import Policy
+from shared.context import ContextSeal
+from shared.errors import SealBroken
 from shared.graph.subscriptions import client_state
+from shared.sealing import Sealer
 from shared.visit.ledger import Ledger
 from tests.graph.fakes import NOAH, OTHER_TENANT
 from tests.writeback.house import DOCTOR_USER, PATIENT_USER, House, guest, home, nurse
@@ -226,3 +230,25 @@ def test_only_who_has_just_come_should_be_told_at_once(house: House) -> None:
     house.sees(100, home("b", out=True))
     house.run_for(300)
     assert [status for _, status, _ in house.adapter.said()] == ["connected", "disconnected"]
+
+
+def test_what_another_process_sealed_under_a_newer_key_should_come_again(house: House) -> None:
+    house.visit()
+    newer = ContextSeal(Sealer([b"s" * 32, b"n" * 32], house.clock))
+    text = house.text(house.item(house.event(5, guest("p")))).replace(house.sealed, newer.seal(house.context))
+    with pytest.raises(SealBroken):
+        house.folding.fold(text)
+    assert house.row().roster == {}
+
+
+def test_a_policy_that_is_approved_during_a_visit_should_not_rewrite_what_was_told(house: House) -> None:
+    house.visit(counts="lobby")
+    house.sees(5, guest("p", lobby=True))
+    house.sees(40, guest("p"))
+    house.run()
+    assert house.approved is not None
+    strict = replace(house.approved.revision, number=2, policy=Policy(connected="meeting"))
+    house.approved = replace(house.approved, revision=strict)
+    house.sees(50, home("d"))
+    house.run_for(100)
+    assert house.adapter.said() == [("patient", "connected", 5), ("provider", "connected", 50)]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.clock import parse_timestamp, timestamp
-from shared.errors import Unreachable
+from shared.errors import SealBroken, Unreachable
 from shared.graph.service import GraphRefused
 from shared.meeting.tending import MOVED
 from shared.visit.ledger import Ledger
@@ -269,11 +269,20 @@ def test_a_crash_before_the_turn_was_written_should_leave_one_living_chain(offic
     assert len(office.waiting) == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"v":1}', '{"v":1,"kind":"tend","sealed":"abc"}'])
+@pytest.mark.parametrize("text", ["", "{", '{"v":2}'])
 def test_what_is_no_tend_message_should_end_there(office: Office, text: str) -> None:
     office.visit()
     office.tend.tend(text)
     assert office.waiting == []
+
+
+@pytest.mark.parametrize("text", ['{"v":1}', '{"v":1,"kind":"tend","sealed":"abc"}'])
+def test_what_does_not_open_may_be_a_visit_s_only_one_and_should_come_again(
+    office: Office, text: str
+) -> None:
+    office.visit()
+    with pytest.raises(SealBroken):
+        office.tend.tend(text)
 
 
 def test_a_visit_that_is_gone_should_end_the_chain(office: Office) -> None:
