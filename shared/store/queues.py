@@ -87,6 +87,15 @@ class Queue:
 
         return self._read(delete, False)
 
+    def release(self, message: Message) -> bool:
+        """Lets others see the message at once; False when it came back to the queue meanwhile."""
+
+        def release() -> bool:
+            self._client.update_message(message.id, message.receipt, visibility_timeout=0)
+            return True
+
+        return self._read(release, False)
+
     def oldest(self) -> datetime | None:
         """When the message at the head was inserted; None when the queue is empty. Changes nothing."""
 

@@ -109,7 +109,9 @@ class Visits:
 
 def _values(visit: Visit) -> dict[str, Any]:
     document = asdict(visit)
-    return packed({name: value for name, value in document.items() if name in _KNOWN})
+    # Once more as columns: ``shared.retention`` finds by them what is over without reading the documents.
+    columns = {"created_at": visit.created_at, "closed_at": visit.closed_at}
+    return {**packed({name: value for name, value in document.items() if name in _KNOWN}), **columns}
 
 
 def _visit(row: Row) -> Visit:
