@@ -14,14 +14,17 @@ from config_function.clinicians import Clinicians
 from config_function.connections import Connections
 from config_function.health import Healths
 from config_function.organization import Organization
+from config_function.person_requests import PersonRequests
 from config_function.records import Addresses
 from config_function.signin import SignIn
 from config_function.vault import ClientSecrets
 from shared.clock import Clock
+from shared.context import ContextSeal
 from shared.entra import Entra
 from shared.graph.people import People
 from shared.keys import SigningKeys
 from shared.pages import Pages
+from shared.personal_data import PersonalData
 from shared.settings import Settings
 from shared.store import Stores
 from shared.wiring import Services
@@ -47,6 +50,7 @@ class Desk:
     checks: Checks
     clinicians: Clinicians
     healths: Healths
+    persons: PersonRequests
 
 
 def desk(services: Services) -> Desk:
@@ -84,7 +88,14 @@ def desk(services: Services) -> Desk:
         checks=_checks(services, addresses),
         clinicians=Clinicians(services.stores, services.sealer, services.clock),
         healths=Healths(services.stores, services.clock),
+        persons=_persons(services),
     )
+
+
+def _persons(services: Services) -> PersonRequests:
+    stores, sealer, clock = services.stores, services.sealer, services.clock
+    data = PersonalData(stores, sealer, ContextSeal(sealer), clock, services.entropy)
+    return PersonRequests(stores, data, sealer, clock)
 
 
 def _checks(services: Services, addresses: Addresses) -> Checks:

@@ -52,6 +52,9 @@ SIGNED_IN: tuple[Route[Act], ...] = (
     Route("config_history", f"{_ONE}/history", GET, lambda on: on.connection.history),
     Route("config_clinicians", f"{_ONE}/clinicians", BOTH, lambda on: on.people.clinicians),
     Route("config_unlink", f"{_ONE}/clinicians/unlink", POST, lambda on: on.people.unlink),
+    Route("config_person", f"{_ONE}/personal-data", BOTH, lambda on: on.person.person),
+    Route("config_person_export", f"{_ONE}/personal-data/export", POST, lambda on: on.person.export),
+    Route("config_person_erase", f"{_ONE}/personal-data/erase", POST, lambda on: on.person.erase),
     Route("config_launches", f"{_ONE}/launches", GET, lambda on: on.people.launches),
 )
 """Whoever is not signed in is led through Microsoft 365 first."""

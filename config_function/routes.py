@@ -11,6 +11,8 @@ from config_function.edit_pages import EditPages
 from config_function.guide import Guide
 from config_function.people_api import PeopleApi
 from config_function.people_pages import PeoplePages
+from config_function.person_api import PersonApi
+from config_function.person_pages import PersonPages
 from config_function.portal import Portal
 from config_function.shell import Shell
 
@@ -35,6 +37,8 @@ class Handlers:
         self.approval = desk.approval
         self.api = Api(desk)
         self.people_api = PeopleApi(desk)
+        self.person = PersonPages(desk)
+        self.person_api = PersonApi(desk)
 
 
 @dataclass(frozen=True)

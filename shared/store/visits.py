@@ -1,7 +1,7 @@
 """Visits, named by their keyed pseudonym: organizer, meeting, who launched, what was seen of the call."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -73,6 +73,10 @@ class Visits:
             if (visit := self.get(connection, key)) is not None:
                 return visit
         return None
+
+    def of_connection(self, connection: str, start: str = "", limit: int = 1_000) -> Iterator[Visit]:
+        """Its visits in the order of their keys, from the key ``start`` on."""
+        return (_visit(row) for row in self._table.rows(connection, start, limit=limit))
 
     def create(self, visit: Visit) -> bool:
         """Writes a new visit; False when there is one."""
