@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 
 from config_function.access import Caller, View
 from config_function.desk import Desk
@@ -58,14 +57,16 @@ class PersonPages:
         further = replace(request, form={**request.form, "cursor": following})
         return self._found(further, caller, view, sure=True, erased=True)
 
-    def _found(self, request: Request, caller: Caller, view: View, **values: Any) -> Response:
+    def _found(
+        self, request: Request, caller: Caller, view: View, *, sure: bool = False, erased: bool = False
+    ) -> Response:
         ehr_user, cursor = _ehr_user(request), _cursor(request)
         try:
             found = self._desk.persons.find(caller, view, ehr_user, cursor)
         except FieldRefusal as refusal:
             return self._page(request, caller, view, None, faults=refusal.fields)
         following = self._desk.persons.cursor(view, ehr_user, found)
-        return self._page(request, caller, view, found, following=following, **values)
+        return self._page(request, caller, view, found, following=following, sure=sure, erased=erased)
 
     def _page(
         self,
@@ -75,8 +76,11 @@ class PersonPages:
         found: Found | None,
         *,
         faults: dict[str, Sentence] | None = None,
-        **values: Any,
+        following: str = "",
+        sure: bool = False,
+        erased: bool = False,
     ) -> Response:
+        """``following``: the next part's cursor; ``sure``: asks before erasing; ``erased``: says it is done."""
         names = Names(self._desk.people, caller.tenant)
         if found is not None and found.link is not None:
             names.read([found.link.oid])
@@ -93,7 +97,9 @@ class PersonPages:
             faults=faults or {},
             typed=_ehr_user(request),
             cursor=_cursor(request),
-            **values,
+            following=following,
+            sure=sure,
+            erased=erased,
         )
 
 
