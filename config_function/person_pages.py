@@ -80,7 +80,7 @@ class PersonPages:
         sure: bool = False,
         erased: bool = False,
     ) -> Response:
-        """``following``: the next part's cursor; ``sure``: asks before erasing; ``erased``: says it is done."""
+        """``following``: the next part's cursor; ``sure``: ask before erasing; ``erased``: say it is done."""
         names = Names(self._desk.people, caller.tenant)
         if found is not None and found.link is not None:
             names.read([found.link.oid])
