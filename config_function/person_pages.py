@@ -9,6 +9,7 @@ from config_function.names import Names
 from config_function.shell import Shell
 from shared.errors import FieldRefusal
 from shared.personal_data import Found
+from shared.retention import VISITS
 from shared.texts import Sentence
 from shared.web import Request, Response, redirect
 
@@ -100,6 +101,7 @@ class PersonPages:
             following=following,
             sure=sure,
             erased=erased,
+            longest=VISITS.days,
         )
 
 

@@ -53,9 +53,10 @@ class Rule:
         return max(age.days for age in self.ages)
 
 
+# The second age is the bound for a visit that never closes, and for one that is reopened again and again.
+VISITS = Rule("Visits", (Age("closed_at", 30), Age("created_at", 45)))
 RULES = (
-    # The second age is the bound for a visit that never closes, and for one that is reopened again and again.
-    Rule("Visits", (Age("closed_at", 30), Age("created_at", 45))),
+    VISITS,
     # ``until``: of claims and outcomes; ``since``: of what waits for its EHR.
     Rule("Operations", (Age("until", 30), Age("since", 30))),
     Rule("DeadLetters", (Age("at", PARKED_DAYS),)),
