@@ -308,6 +308,7 @@ def test_parked_messages_about_the_person_are_given_up_and_others_stay(place: Pl
     assert place.store.dead_letters.of_connection(place.connection) == []
     texts = [message.text for message in place.store.queue(PARKED).receive(32)]
     assert "no message of ours" in texts
+    assert {place.data._about(text, place.connection) for text in texts} == {("", "")}
 
 
 def test_erasing_again_or_after_a_crash_in_between_changes_nothing_more(place: Place) -> None:
