@@ -26,6 +26,8 @@ JSON: tuple[Route[Handler], ...] = (
     Route(
         "api_unlink_clinician", f"{_ONE}/clinicians/unlink", POST, lambda on: on.people_api.unlink_clinician
     ),
+    Route("api_person_export", f"{_ONE}/personal-data/export", POST, lambda on: on.person_api.export),
+    Route("api_person_erase", f"{_ONE}/personal-data/erase", POST, lambda on: on.person_api.erase),
     Route("api_launches", f"{_ONE}/launches", GET, lambda on: on.people_api.launches),
     Route("api_history", f"{_ONE}/history", GET, lambda on: on.people_api.history),
     Route("api_letters", f"{_ONE}/deadletters", GET, lambda on: on.letter_api.letters),

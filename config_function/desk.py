@@ -15,6 +15,7 @@ from config_function.connections import Connections
 from config_function.health import Healths
 from config_function.letters import Letters
 from config_function.organization import Organization
+from config_function.person_requests import PersonRequests
 from config_function.records import Addresses
 from config_function.signin import SignIn
 from config_function.vault import ClientSecrets
@@ -25,6 +26,7 @@ from shared.graph.people import People
 from shared.keys import SigningKeys
 from shared.pages import Pages
 from shared.parked import Parked
+from shared.personal_data import PersonalData
 from shared.settings import Settings
 from shared.store import Stores
 from shared.wiring import Services
@@ -51,6 +53,7 @@ class Desk:
     clinicians: Clinicians
     healths: Healths
     letters: Letters
+    persons: PersonRequests
 
 
 def desk(services: Services) -> Desk:
@@ -89,6 +92,7 @@ def desk(services: Services) -> Desk:
         clinicians=Clinicians(services.stores, services.sealer, services.clock),
         healths=Healths(services.stores, services.clock),
         letters=_letters(services),
+        persons=_persons(services),
     )
 
 
@@ -96,6 +100,12 @@ def _letters(services: Services) -> Letters:
     contexts = ContextSeal(services.sealer)
     parked = Parked(services.stores, contexts, services.sealer, services.clock)
     return Letters(services.stores, parked, services.clock)
+
+
+def _persons(services: Services) -> PersonRequests:
+    stores, sealer, clock = services.stores, services.sealer, services.clock
+    data = PersonalData(stores, sealer, ContextSeal(sealer), clock, services.entropy)
+    return PersonRequests(stores, data, sealer, clock)
 
 
 def _checks(services: Services, addresses: Addresses) -> Checks:

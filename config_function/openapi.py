@@ -14,6 +14,7 @@ from config_function.launch_report import OUTCOMES, SIDES
 from config_function.letter_schemas import letter_schemas
 from config_function.names import LONGEST, SHORTEST
 from config_function.people_schemas import CURSOR_LIMIT, STATE, people_schemas
+from config_function.person_schemas import person_schemas
 from config_function.setting_schemas import Schema, setting_schema
 from shared.connection import CONNECTION_ID
 
@@ -75,6 +76,12 @@ OPERATIONS = (
     Operation("post", f"{_ONE}/clinicians/unlink", "unlinkClinician",
               "Part an EHR user from the account that the version was read with", "Unlinked", "EhrUser",
               versioned=True, refused=(400, 401, 403, 404, 409, 413, 415, 422)),
+    Operation("post", f"{_ONE}/personal-data/export", "exportPersonalData",
+              "Everything stored about one EHR user ID, a part at a time", "PersonalData", "PersonChoice",
+              refused=(400, 401, 403, 404, 413, 415, 422)),
+    Operation("post", f"{_ONE}/personal-data/erase", "erasePersonalData",
+              "Erase it, a part at a time; refused while a visit of that person is under way", "Erased",
+              "PersonChoice", refused=(400, 401, 403, 404, 413, 415, 422)),
     Operation("get", f"{_ONE}/launches", "listLaunches", "How the last launches ended", "Launches",
               query={"side": {"type": "string", "enum": list(SIDES)},
                      "outcome": {"type": "string", "enum": list(OUTCOMES)}},
@@ -259,6 +266,7 @@ def _answers() -> dict[str, Schema]:
         ),
         **people_schemas(),
         **letter_schemas(),
+        **person_schemas(),
         "People": _object({"people": {"type": "array", "items": somebody}}),
         "Problem": _problem(),
         "Anything": {"type": "object"},

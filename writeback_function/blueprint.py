@@ -7,6 +7,7 @@ import azure.functions as func
 from shared import edge
 from shared.connection import Approved, Region
 from shared.ehr.registry import Adapters
+from shared.retention import Retention
 from shared.wiring import enabled_regions, services
 from writeback_function.concluding import Concluding
 from writeback_function.deliver import Deliver
@@ -18,6 +19,7 @@ from writeback_function.tend import Graphs, Tend
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
 QUEUES = ("attendance", "writeback", "tend")
+HOURLY = "0 17 * * * *"
 
 
 @functools.cache
@@ -137,5 +139,16 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
         parking.park(house.stores.region(region), queue, message.get_body())
 
 
+def _register_retention(region: Region) -> None:
+    """A timer of its own for each region: the outage of one does not touch another."""
+
+    @bp.function_name(f"retention_{region}")
+    @bp.timer_trigger("tick", schedule=HOURLY)
+    def retention(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
+        house = services()
+        Retention(house.clock).run(house.stores.region(region))
+
+
 for _region in enabled_regions():
     _register(_region)
+    _register_retention(_region)

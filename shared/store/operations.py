@@ -132,6 +132,10 @@ class Operations:
                 self._table.delete(connection, operation, row.etag)
         return None
 
+    def forget(self, connection: str, operation: str) -> None:
+        """Takes the row away, however it ended: that of a person who is erased from a visit that is over."""
+        self._table.delete(connection, operation)
+
     # -- an operation with its lane ------------------------------------------------------------------
 
     def take(self, connection: str, operation: str, lane: str, owner: str) -> Held | Claim:

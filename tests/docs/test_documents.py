@@ -38,7 +38,9 @@ def test_every_make_target_that_is_named_should_exist(document: str) -> None:
     assert set(re.findall(r"\bmake ([a-z-]+)", code_of(read(document)))) <= targets
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/deploy.md", "docs/launch.md", "docs/settings.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/deploy.md", "docs/launch.md", "docs/privacy.md", "docs/settings.md"]
+)
 def test_every_link_into_the_repository_should_lead_somewhere(document: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", read(document))
     assert all((ROOT / document).parent.joinpath(link).exists() for link in links), links
