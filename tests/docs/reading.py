@@ -30,10 +30,12 @@ def rows(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def section(text: str, title: str) -> str:
-    """What stands under a heading, up to the next of its level."""
-    found = re.search(rf"^(#+) {re.escape(title)}$(.*?)(?=^\1 |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert found, title
-    return found[2]
+    """What stands under a heading, up to the next of its level or a higher one."""
+    heading = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
+    assert heading, title
+    rest = text[heading.end() :]
+    following = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.MULTILINE)
+    return rest[: following.start()] if following else rest
 
 
 def anchors(text: str) -> set[str]:
