@@ -9,15 +9,16 @@ from scripts.translations import template
 @cache
 def sayings() -> frozenset[str]:
     """Every sentence and label in English, both forms of those that count."""
-    said = (one.id if isinstance(one.id, tuple) else (one.id,) for one in template() if one.id)
-    return frozenset(form for forms in said for form in forms)
+    said = ([one.id] if isinstance(one.id, str) else one.id for one in template())
+    return frozenset(form for forms in said for form in forms if form)
 
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], ...]:
     with_values = [one for one in sayings() if "%(" in one]
     return tuple(
-        re.compile(re.sub(r"%\\\(\w+\\\)[sd]", ".+", re.escape(one)).replace("%%", "%")) for one in with_values
+        re.compile(re.sub(r"%\\\(\w+\\\)[sd]", ".+", re.escape(one)).replace("%%", "%"))
+        for one in with_values
     )
 
 

@@ -80,7 +80,9 @@ def test_the_records_of_other_ehrs_should_open_what_the_guide_says(kind: EhrKind
 def test_a_guide_should_name_every_option_of_the_write_back_with_what_is_usual(kind: EhrKind) -> None:
     table = [row for row in rows(read(GUIDES[kind])) if row[0] in {one.label for one in SHEETS[kind].options}]
     # What is usual may be empty and said in words instead.
-    given = {row[0]: code(row[1]) if row[1].startswith("`") and row[1].count("`") == 2 else "" for row in table}
+    given = {
+        row[0]: code(row[1]) if row[1].startswith("`") and row[1].count("`") == 2 else "" for row in table
+    }
     assert given == {one.label: one.default for one in SHEETS[kind].options}
 
 

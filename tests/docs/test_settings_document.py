@@ -36,6 +36,8 @@ SETTINGS = Settings.from_environ(BARE)
 
 def shown(value: object) -> str:
     """A default as the table shows it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, frozenset):
         return ",".join(sorted(value)) or "none"
     if isinstance(value, float):
