@@ -28,7 +28,6 @@ LIFETIMES: Mapping[str, int] = {
     "flow": 600,
     "signin": 600,
     "consent": 3_600,
-    "handoff": 600,
     "pending": 600,
     "cursor": 3_600,
     "ticket": 3_600,

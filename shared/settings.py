@@ -253,6 +253,7 @@ def _production_contradictions(settings: Settings) -> list[tuple[bool, str]]:
         (settings.hurry != 1, "ANTESALA_HURRY is for the sandbox only"),
         (not settings.key_vault_url, "ANTESALA_KEY_VAULT_URL is missing"),
         (not settings.client_secrets_vault_url, "ANTESALA_CLIENT_SECRETS_VAULT_URL is missing"),
+        (not settings.identity_client_id, "AZURE_CLIENT_ID is missing"),
         (
             bool(settings.key_vault_url) and settings.key_vault_url == settings.client_secrets_vault_url,
             "ANTESALA_CLIENT_SECRETS_VAULT_URL must be another vault than ANTESALA_KEY_VAULT_URL",

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "privacy.md").read_text("utf-8")
-NO_MEMBERS_OF_THEIR_OWN = frozenset(
-    {"roster.people", "roster.left", "roster.forgotten", "writeback.options"}
-)
+NO_MEMBERS_OF_THEIR_OWN = frozenset({"roster.people", "roster.left", "roster.forgotten", "writeback.options"})
 """Objects whose members are named by ids or by options, not by us."""
 _PACKED = re.compile(r"(document|revision)(_\d+)?")
 
