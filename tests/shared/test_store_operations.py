@@ -1,7 +1,5 @@
 """Claims and what waits, on the storage emulator."""
 
-import hashlib
-
 import pytest
 
 from shared.clock import timestamp
@@ -11,13 +9,11 @@ from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.azurite
 ONE, TWO, LANE = (f"{number}0000000-0000-5000-8000-000000000000" for number in (1, 2, 3))
-_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 @pytest.fixture
-def connection(request: pytest.FixtureRequest) -> str:
-    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
-    return "a" + "".join(_LETTERS[byte % 32] for byte in digest[:15])
+def connection(connection_id: str) -> str:
+    return connection_id
 
 
 @pytest.fixture

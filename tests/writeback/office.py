@@ -10,7 +10,8 @@ from shared.graph.reports import Attendance, Report
 from shared.graph.subscriptions import Subscription
 from shared.meeting.tending import tend_message
 from shared.messages import opened
-from tests.writeback.house import HIDDEN_SECONDS, KEY, Crash, House, Trapped
+from tests.writeback.house import HIDDEN_SECONDS, KEY, House
+from tests.writeback.memory import Crash, Trapped
 from writeback_function.concluding import Concluding
 from writeback_function.tend import Graphs, Tend
 

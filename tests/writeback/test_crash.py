@@ -15,7 +15,10 @@ from shared.messages import WritebackMessage
 from shared.visit.ledger import Ledger
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
-from tests.writeback.house import KEY, Crash, House, Trap, guest, home
+from tests.writeback.house import KEY, House, guest, home
+from tests.writeback.memory import Crash, Trap
+from tests.writeback.undelivered import letters, parking
+from writeback_function.breaker import FAILURES, Turn
 
 type When = Literal["before", "after"]
 type Story = Callable[[House], None]
@@ -133,7 +136,7 @@ def test_a_crash_at_any_call_should_end_with_the_ehr_told(
         nothing_twice(house, number)
         assert set(outcomes(house)) <= {"told", "dropped"}, number
 
-    assert every_crash(connection_id, prepare, _visit, when, check) > 50
+    assert every_crash(connection_id, prepare, _visit, when, check) > 40
 
 
 # -- refused, given up -----------------------------------------------------------------------------
@@ -201,42 +204,34 @@ def test_a_crash_when_its_day_is_over_should_park_it_all_the_same(connection_id:
 
 @BOTH_SIDES
 def test_a_crash_while_the_ehr_is_spared_should_lose_nothing(connection_id: str, when: When) -> None:
-    many = range(6)
-
     def prepare(house: House) -> None:
-        house.visit(*(house.doctor(f"EMP-{n}", f"oid-{n}") for n in many))
-        house.adapter.failures = [DOWN] * 5
+        house.visit(*(house.doctor(f"EMP-{n}", f"oid-{n}") for n in range(2)))
+        for _ in range(FAILURES):
+            turn = house.delivering._breaker.enter(house.connection)
+            assert isinstance(turn, Turn)
+            turn.failed()
+            turn.leave()
 
     def story(house: House) -> None:
-        comes(house, 5, *(home(f"d{n}", f"oid-{n}") for n in many))
-        house.run_for(1_500)
+        comes(house, 5, *(home(f"d{n}", f"oid-{n}") for n in range(2)))
+        house.run()
+        house.run_for(300)
 
     def check(house: House, number: int) -> None:
         all_quiet(house, number)
-        assert {one.user for one in house.adapter.held} == {f"EMP-{n}" for n in many}, number
-        assert (outcomes(house), house.dead()) == (["told"] * len(many), []), number
+        assert {one.user for one in house.adapter.held} == {"EMP-0", "EMP-1"}, number
+        assert (outcomes(house), house.dead()) == (["told"] * 2, []), number
 
-    assert every_crash(connection_id, prepare, story, when, check) > 60
+    assert every_crash(connection_id, prepare, story, when, check) > 15
 
 
 # -- driven again, poison --------------------------------------------------------------------------
 
 
 def _driven_again(house: House) -> None:
-    """Somebody presses the button until it works: reopen, send, take the message away, then the row."""
-    operations, letters = house.region.operations, house.region.dead_letters
-    parked = house.clocked["writeback-parked"].messages
-    while letter := next(iter(_calm(house, lambda: letters.of_connection(house.connection)) or []), None):
-        texts = [one.text for one in parked]
-
-        def press(name: str = letter.id, texts: list[str] = texts) -> None:
-            if texts and operations.reopen(house.connection, name) is None:
-                house.region.queue("writeback").send(texts[0])
-            # The real queue's deletion is one call, too.
-            house.trap.call(parked.clear)
-            letters.remove(house.connection, name)
-
-        _calm(house, press)
+    """Somebody presses the button again and again."""
+    for _ in range(3):
+        _calm(house, lambda: parking(house).send_again(house.connection, letters(house)))
         house.run_for(200)
 
 
@@ -257,17 +252,12 @@ def test_a_crash_while_driving_again_should_end_with_the_ehr_told(connection_id:
         house.run_for(100)
         assert house.dead()
 
-    def story(house: House) -> None:
-        for _ in range(3):
-            _driven_again(house)
-        house.run_for(400)
-
     def check(house: House, number: int) -> None:
         all_quiet(house, number)
         assert (outcomes(house), house.dead(), house.parked()) == (["told"], [], 0), number
         assert len({one.operation for one in house.adapter.held}) == 1, number
 
-    assert every_crash(connection_id, prepare, story, when, check) > 10
+    assert every_crash(connection_id, prepare, _driven_again, when, check) > 10
 
 
 @BOTH_SIDES

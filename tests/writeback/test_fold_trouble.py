@@ -20,7 +20,8 @@ from shared.store.visits import Visits
 from shared.visit.ledger import Ledger
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
-from tests.writeback.house import House, Open, Trap, guest, home
+from tests.writeback.house import House, Open, guest, home
+from tests.writeback.memory import Trap
 from writeback_function.fold import PATIENCE
 
 pytestmark = pytest.mark.azurite

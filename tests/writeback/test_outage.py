@@ -19,7 +19,8 @@ from shared.store.faults import StorageUnavailable
 from shared.store.operations import Undelivered, undelivered
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
-from tests.writeback.house import HOURS, KEY, House, Trap, guest, home
+from tests.writeback.house import HOURS, KEY, House, guest, home
+from tests.writeback.memory import MemoryTable, Trap
 from writeback_function.breaker import AT_ONCE, Turn
 from writeback_function.deliver import Deliver
 
@@ -249,8 +250,6 @@ class Locked:
 
 
 def locked_house(connection: str) -> House:
-    from tests.writeback.house import MemoryTable
-
     tables: defaultdict[str, Locked] = defaultdict(lambda: Locked(MemoryTable()))
     return House(connection, lambda name: tables[name], cast("Any", SystemClock()), Trap())
 
