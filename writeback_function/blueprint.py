@@ -10,8 +10,9 @@ from shared.ehr.registry import Adapters
 from shared.wiring import enabled_regions, services
 from writeback_function.concluding import Concluding
 from writeback_function.deliver import Deliver
-from writeback_function.fold import Fold, Handing
+from writeback_function.fold import Fold
 from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
+from writeback_function.outbox import Outbox
 from writeback_function.poison import Poison
 from writeback_function.tend import Graphs, Tend
 
@@ -27,10 +28,10 @@ def _ingress() -> Ingress:
 
 
 @functools.cache
-def _handing() -> Handing:
+def _outbox() -> Outbox:
     house = services()
     settings = house.settings
-    return Handing(house.sealer, house.clock, settings.debounce_seconds, settings.lateness_seconds)
+    return Outbox(house.sealer, house.clock, settings.debounce_seconds, settings.lateness_seconds)
 
 
 @functools.cache
@@ -39,10 +40,9 @@ def _fold() -> Fold:
     return Fold(
         house.stores,
         house.contexts,
-        house.sealer,
         house.pseudonyms,
         house.notifications,
-        _handing(),
+        _outbox(),
         house.clock,
     )
 
@@ -61,10 +61,9 @@ def _deliver() -> Deliver:
         house.contexts,
         house.sealer,
         _adapters(),
+        _outbox(),
         house.clock,
         house.entropy,
-        debounce=house.settings.debounce_seconds,
-        lateness=house.settings.lateness_seconds,
         hours=house.settings.deliver_hours,
         hurry=house.settings.hurry,
     )
@@ -84,7 +83,7 @@ def _tend() -> Tend:
         house.sealer,
         house.pseudonyms,
         graphs,
-        _handing(),
+        _outbox(),
         Concluding(house.sealer, house.clock, takes),
         house.clock,
         house.entropy,

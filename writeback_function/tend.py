@@ -27,7 +27,7 @@ from shared.visit.ledger import Ledger
 from shared.visit.outcome import GIVEN_UP, over_at, rests
 from writeback_function.case import Case, find_case
 from writeback_function.concluding import Concluding
-from writeback_function.fold import Handing
+from writeback_function.outbox import Outbox
 from writeback_function.reconciling import reconciled
 from writeback_function.subscribing import RENEW_BEFORE, Subscribing, patience
 
@@ -84,7 +84,7 @@ class Tend:
         sealer: Sealer,
         pseudonyms: Pseudonyms,
         graphs: Graphs,
-        handing: Handing,
+        outbox: Outbox,
         concluding: Concluding,
         clock: Clock,
         entropy: Entropy,
@@ -94,7 +94,7 @@ class Tend:
         self._sealer = sealer
         self._reports = graphs.reports
         self._subscribing = Subscribing(graphs.subscriptions, pseudonyms, clock)
-        self._handing = handing
+        self._outbox = outbox
         self._concluding = concluding
         self._clock = clock
         self._entropy = entropy
@@ -205,7 +205,7 @@ class Tend:
             return None if same else replace(row, roster=new.document(), reported=found)
 
         case = replace(look.case, visit=look.case.store.visits.change(*look.case.name, add))
-        return self._handing.hand_on(case, look.sealed)
+        return self._outbox.hand_on(case, look.sealed)
 
     def _read(self, look: _Look) -> tuple[Report, ...]:
         """Every report there is. A refusal for good is none: reports may be switched off (graph.md 4.1)."""

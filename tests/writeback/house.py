@@ -23,7 +23,8 @@ from tests.fakes import FakeClock, SeededEntropy
 from tests.graph.fakes import ELENA, NOAH, TENANT
 from tests.writeback.memory import ClockQueue, Trap, Trapped, Waiting
 from writeback_function.deliver import Deliver
-from writeback_function.fold import Fold, Handing
+from writeback_function.fold import Fold
+from writeback_function.outbox import Outbox
 from writeback_function.poison import Poison
 
 KEY = "visit-key-1"
@@ -137,14 +138,22 @@ class House:
     def start(self) -> None:
         """A new process: nothing in memory is left."""
         self.trap.revive()
-        self.handing = Handing(self.sealer, self.clock, 15, self.lateness)
-        tools = (self.stores, self.contexts, self.sealer)
-        self.folding = Fold(*tools, self.pseudonyms, self.notifications, self.handing, self.clock)
+        self.outbox = Outbox(self.sealer, self.clock, 15, self.lateness)
+        self.folding = Fold(
+            self.stores, self.contexts, self.pseudonyms, self.notifications, self.outbox, self.clock
+        )
         told = cast(
             "Any", SimpleNamespace(of=lambda _: Trapped(self.adapter, self.trap), outcome=self._taking)
         )
         self.delivering = Deliver(
-            *tools, told, self.clock, self.entropy, debounce=15, lateness=self.lateness, hours=HOURS
+            self.stores,
+            self.contexts,
+            self.sealer,
+            told,
+            self.outbox,
+            self.clock,
+            self.entropy,
+            hours=HOURS,
         )
         self.parking = Poison(self.sealer, self.contexts)
 

@@ -95,7 +95,7 @@ class Office:
         graphs = Graphs(*cast("Any", graph))
         tools = (house.stores, house.contexts, house.sealer, house.pseudonyms)
         concluding = Concluding(house.sealer, house.clock, lambda _: house.adapter.takes)
-        self.tend = Tend(*tools, graphs, house.handing, concluding, house.clock, house.entropy)
+        self.tend = Tend(*tools, graphs, house.outbox, concluding, house.clock, house.entropy)
 
     def visit(self, hours: float = 48, **values: Any) -> None:
         """A visit whose subscription lives for so long."""
