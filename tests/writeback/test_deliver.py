@@ -73,7 +73,8 @@ def test_retry_after_should_be_honoured(house: House) -> None:
     assert house.adapter.said() == [("patient", "connected", 5)]
 
 
-def test_after_its_hours_a_message_should_be_parked_as_given_up(house: House) -> None:
+def test_after_its_hours_a_message_should_be_parked_as_given_up(light: House) -> None:
+    house = light
     house.visit()
     house.adapter.down = DOWN
     house.sees(5, guest("p"))
@@ -119,7 +120,8 @@ def test_a_refusal_should_not_count_towards_an_outage(house: House) -> None:
     assert len(house.adapter.held) == 1
 
 
-def test_the_breaker_should_spare_an_ehr_that_is_down(house: House) -> None:
+def test_the_breaker_should_spare_an_ehr_that_is_down(light: House) -> None:
+    house = light
     house.visit(house.doctor(), *(house.doctor(f"EMP-{n}", f"oid-{n}") for n in range(20)), house.patient())
     house.adapter.down = DOWN
     house.sees(5, *(home(f"d{n}", f"oid-{n}") for n in range(20)))
@@ -172,7 +174,8 @@ def test_two_tellings_about_one_person_should_not_overtake_each_other(house: Hou
     assert house.adapter.said()[-1] == ("patient", "disconnected", 60)
 
 
-def test_a_worker_that_died_should_block_only_for_its_lease(house: House) -> None:
+def test_a_worker_that_died_should_block_only_for_its_lease(light: House) -> None:
+    house = light
     house.visit()
     house.sees(5, guest("p"))
     operation = Ledger.from_document(house.row().roster).told[0]
