@@ -18,6 +18,7 @@ from shared.context import ContextSeal, VisitContext
 from shared.ehr.registry import Adapters
 from shared.errors import OutsideError, StatusRefused
 from shared.messages import WritebackMessage
+from shared.parked import PARKED
 from shared.sealing import Sealer
 from shared.store import Stores
 from shared.store.faults import StorageUnavailable
@@ -218,7 +219,7 @@ class Deliver:
         )
         # Whoever drives it again begins anew: nothing counts it meanwhile.
         parked = replace(run.message, waits=False)
-        run.store.queue("writeback-parked").send(parked.text(self._sealer))
+        run.store.queue(PARKED).send(parked.text(self._sealer))
         run.store.operations.finish(held, "parked", run.waited(held))
         extra = self._extra("parked", run, reason=reason, status=status)
         log.error("parked: %s %d", reason, status, extra=extra)

@@ -25,7 +25,6 @@ class Message:
     receipt: str = field(repr=False)
     text: str = field(repr=False)
     deliveries: int = 1
-    inserted_at: datetime | None = None
 
 
 class Queue:
@@ -71,7 +70,6 @@ class Queue:
                     str(row.pop_receipt),
                     str(row.content),
                     row.dequeue_count or 0,
-                    _in_utc(row.inserted_on),
                 )
                 for row in found
             ]
@@ -101,7 +99,8 @@ class Queue:
 
         def peek() -> datetime | None:
             found = self._client.peek_messages(max_messages=1)
-            return _in_utc(found[0].inserted_on) if found else None
+            inserted = found[0].inserted_on if found else None
+            return inserted.astimezone(UTC) if inserted is not None else None
 
         return self._read(peek, None)
 
@@ -110,7 +109,3 @@ class Queue:
             return translated(self._name, read)
         except ResourceNotFoundError:
             return absent
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC) if moment is not None else None

@@ -9,7 +9,7 @@ import pytest
 from shared.errors import NoToken, OutsideError, StatusRefused
 from shared.messages import WritebackMessage
 from shared.store.faults import StorageUnavailable
-from shared.store.operations import Undelivered, undelivered
+from shared.store.operations import Undelivered
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
 from tests.writeback.house import HOURS, House, guest, home
@@ -123,17 +123,17 @@ def test_what_waits_should_be_counted_until_it_is_told(
     house.visit(*(house.doctor(f"EMP-{n}", f"oid-{n}") for n in range(7)))
     house.adapter.down = DOWN
     house.sees(5, *(home(f"d{n}", f"oid-{n}") for n in range(7)))
-    assert undelivered(house.region, house.connection) == (0, 0)
+    assert (waits(house).count, waits(house).age) == (0, 0)
     with caplog.at_level(logging.INFO, "antesala.writeback"):
         house.run()
         assert len(house.adapter.calls) == 5
         # Those that were only deferred wait like those that were tried.
-        assert undelivered(house.region, house.connection) == (7, 0)
+        assert (waits(house).count, waits(house).age) == (7, 0)
         house.run_for(600)
-        assert undelivered(house.region, house.connection) == (7, 600)
+        assert (waits(house).count, waits(house).age) == (7, 600)
         house.adapter.down = None
         house.run_for(1_000)
-    assert undelivered(house.region, house.connection) == (0, 0)
+    assert (waits(house).count, waits(house).age) == (0, 0)
     said = {(one.__dict__["event"], one.__dict__["connection"]) for one in caplog.records}
     assert said == {(event, house.connection) for event in ("retry", "deferred", "told")}
     last = caplog.records[-1].__dict__
