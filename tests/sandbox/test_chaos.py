@@ -30,7 +30,7 @@ SMALL = Plan(
     restarts=0,
     outage=0.0,
     invisibility=4,
-    limit=80.0,
+    limit=240.0,
 )
 
 

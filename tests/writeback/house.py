@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from shared.clock import parse_timestamp, timestamp
 from shared.connection import Approved, Connection, Policy, Revision, Writeback
 from shared.context import ContextSeal, VisitContext
-from shared.ehr.port import OutcomeTelling, Telling
-from shared.errors import OutsideError
 from shared.graph.notifications import Notifications
 from shared.graph.subscriptions import client_state
 from shared.messages import AttendanceMessage
@@ -19,9 +17,10 @@ from shared.store.dead_letters import DeadLetters
 from shared.store.operations import Operations
 from shared.store.table import Table
 from shared.store.visits import Person, Visit, Visits
+from shared.visit.ledger import Ledger
 from tests.fakes import FakeClock, SeededEntropy
 from tests.graph.fakes import ELENA, NOAH, TENANT
-from tests.writeback.memory import ClockQueue, Trap, Trapped, Waiting
+from tests.writeback.memory import ClockQueue, RecordingAdapter, Trap, Trapped, Waiting
 from writeback_function.deliver import Deliver
 from writeback_function.fold import Fold
 from writeback_function.outbox import Outbox
@@ -33,50 +32,6 @@ DOCTOR_USER, PATIENT_USER = "EMP-88101", "WPR-5519902"
 MOST_DELIVERIES = 5
 HIDDEN_SECONDS = 30.0
 HOURS = 24.0
-
-
-class RecordingAdapter:
-    """An EHR that remembers what it was told, and fails as the test says; telling again changes nothing."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.semantics: Literal["state", "event"] = "event"
-        self.calls: list[Telling] = []
-        self.held: list[Telling] = []
-        self.failures: list[OutsideError] = []
-        self.down: OutsideError | None = None
-        self.meanwhile: Callable[[], None] | None = None
-        self.takes = False
-        self.outcomes: list[OutcomeTelling] = []
-
-    def of(self, approved: Approved) -> "RecordingAdapter":
-        return self
-
-    def tell(self, approved: Approved, telling: Telling) -> None:
-        self.calls.append(telling)
-        if self.meanwhile is not None:
-            doing, self.meanwhile = self.meanwhile, None
-            doing()
-        if self.failures:
-            raise self.failures.pop(0)
-        if self.down is not None:
-            raise self.down
-        self.held.append(telling)
-
-    def outcome(self, approved: Approved) -> "RecordingAdapter | None":
-        return self if self.takes else None
-
-    def tell_outcome(self, approved: Approved, telling: OutcomeTelling) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        if self.down is not None:
-            raise self.down
-        self.outcomes.append(telling)
-
-    def said(self) -> list[tuple[str, str, float]]:
-        """Role, status and seconds since the test began, in the order of telling."""
-        begin = FakeClock().now()
-        return [(one.role, one.status, round((one.at - begin).total_seconds(), 3)) for one in self.held]
 
 
 class Open(Notifications):
@@ -269,6 +224,12 @@ class House:
     def dead(self) -> list[tuple[str, int, str]]:
         letters = self.region.dead_letters.of_connection(self.connection)
         return [(one.reason, one.status, one.queue) for one in letters]
+
+    def outcomes(self) -> list[str]:
+        """How each operation handed on has ended."""
+        operations = self.region.operations
+        told = Ledger.from_document(self.row().roster).told
+        return [str(operations.outcome(self.connection, one.id(self.connection, KEY))) for one in told]
 
     def parked(self) -> int:
         return len(self.clocked["writeback-parked"].messages)

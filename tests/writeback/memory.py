@@ -1,10 +1,13 @@
-"""Storage in memory for tests that play a visit very often, and the trap in which a process dies."""
+"""Storage and an EHR in memory for tests that play a visit very often; the trap in which a process dies."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from shared.connection import Approved
+from shared.ehr.port import OutcomeTelling, Telling
+from shared.errors import OutsideError
 from shared.store import ChangedMeanwhile
 from shared.store.queues import Message
 from shared.store.table import Row, Write
@@ -156,3 +159,47 @@ class ClockQueue:
 
     def length(self) -> int:
         return len(self.messages)
+
+
+class RecordingAdapter:
+    """An EHR that remembers what it was told, and fails as the test says; telling again changes nothing."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.semantics: Literal["state", "event"] = "event"
+        self.calls: list[Telling] = []
+        self.held: list[Telling] = []
+        self.failures: list[OutsideError] = []
+        self.down: OutsideError | None = None
+        self.meanwhile: Callable[[], None] | None = None
+        self.takes = False
+        self.outcomes: list[OutcomeTelling] = []
+
+    def of(self, approved: Approved) -> "RecordingAdapter":
+        return self
+
+    def tell(self, approved: Approved, telling: Telling) -> None:
+        self.calls.append(telling)
+        if self.meanwhile is not None:
+            doing, self.meanwhile = self.meanwhile, None
+            doing()
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.down is not None:
+            raise self.down
+        self.held.append(telling)
+
+    def outcome(self, approved: Approved) -> "RecordingAdapter | None":
+        return self if self.takes else None
+
+    def tell_outcome(self, approved: Approved, telling: OutcomeTelling) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.down is not None:
+            raise self.down
+        self.outcomes.append(telling)
+
+    def said(self) -> list[tuple[str, str, float]]:
+        """Role, status and seconds since the test began, in the order of telling."""
+        begin = FakeClock().now()
+        return [(one.role, one.status, round((one.at - begin).total_seconds(), 3)) for one in self.held]

@@ -12,10 +12,9 @@ import pytest
 
 from shared.errors import StatusRefused
 from shared.messages import WritebackMessage
-from shared.visit.ledger import Ledger
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
-from tests.writeback.house import KEY, House, guest, home
+from tests.writeback.house import House, guest, home
 from tests.writeback.memory import Crash, Trap
 from tests.writeback.undelivered import letters, parking
 from writeback_function.breaker import FAILURES, Turn
@@ -26,14 +25,6 @@ type Story = Callable[[House], None]
 DOWN = StatusRefused(503)
 REFUSED = StatusRefused(403)
 BOTH_SIDES = pytest.mark.parametrize("when", ["before", "after"])
-
-
-def outcomes(house: House) -> list[str]:
-    ledger = Ledger.from_document(house.row().roster)
-    return [
-        str(house.region.operations.outcome(house.connection, one.id(house.connection, KEY)))
-        for one in ledger.told
-    ]
 
 
 def waiting_rows(house: House) -> int:
@@ -134,7 +125,7 @@ def test_a_crash_at_any_call_should_end_with_the_ehr_told(
         assert (house.parked(), house.dead()) == (0, []), number
         assert (_final(house, "patient"), _final(house, "provider")) == ("disconnected",) * 2, number
         nothing_twice(house, number)
-        assert set(outcomes(house)) <= {"told", "dropped"}, number
+        assert set(house.outcomes()) <= {"told", "dropped"}, number
 
     assert every_crash(connection_id, prepare, _visit, when, check) > 40
 
@@ -160,7 +151,7 @@ def test_a_crash_while_parking_should_lose_neither_message_nor_row(connection_id
         texts = [one.text for one in house.waiting("writeback-parked")]
         names = {WritebackMessage.read(text, house.sealer).operation for text in texts}
         assert (len(names), len(texts) in (1, 2)) == (1, True), number
-        assert (outcomes(house), house.adapter.held) == (["parked"], []), number
+        assert (house.outcomes(), house.adapter.held) == (["parked"], []), number
 
     assert every_crash(connection_id, prepare, _one, when, check) > 10
 
@@ -175,7 +166,7 @@ def test_what_is_told_after_a_crash_while_parking_should_leave_no_row(connection
 
     def check(house: House, number: int) -> None:
         all_quiet(house, number)
-        told = outcomes(house) == ["told"]
+        told = house.outcomes() == ["told"]
         assert told == (len(house.adapter.held) > 0) == (house.dead() == []), number
 
     every_crash(connection_id, prepare, _one, when, check)
@@ -194,7 +185,7 @@ def test_a_crash_when_its_day_is_over_should_park_it_all_the_same(connection_id:
     def check(house: House, number: int) -> None:
         all_quiet(house, number)
         assert house.dead() == [("gave-up", 503, "writeback")], number
-        assert (house.parked() in (1, 2), outcomes(house)) == (True, ["parked"]), number
+        assert (house.parked() in (1, 2), house.outcomes()) == (True, ["parked"]), number
 
     assert every_crash(connection_id, prepare, story, when, check) > 15
 
@@ -220,7 +211,7 @@ def test_a_crash_while_the_ehr_is_spared_should_lose_nothing(connection_id: str,
     def check(house: House, number: int) -> None:
         all_quiet(house, number)
         assert {one.user for one in house.adapter.held} == {"EMP-0", "EMP-1"}, number
-        assert (outcomes(house), house.dead()) == (["told"] * 2, []), number
+        assert (house.outcomes(), house.dead()) == (["told"] * 2, []), number
 
     assert every_crash(connection_id, prepare, story, when, check) > 15
 
@@ -254,7 +245,7 @@ def test_a_crash_while_driving_again_should_end_with_the_ehr_told(connection_id:
 
     def check(house: House, number: int) -> None:
         all_quiet(house, number)
-        assert (outcomes(house), house.dead(), house.parked()) == (["told"], [], 0), number
+        assert (house.outcomes(), house.dead(), house.parked()) == (["told"], [], 0), number
         assert len({one.operation for one in house.adapter.held}) == 1, number
 
     assert every_crash(connection_id, prepare, _driven_again, when, check) > 10

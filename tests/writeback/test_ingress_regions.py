@@ -15,7 +15,7 @@ from shared.settings import Settings, Storage
 from shared.store import Stores
 from shared.store.faults import StorageUnavailable
 from tests.fakes import FakeClock
-from tests.writeback.test_ingress_bounds import Door
+from tests.writeback.door import Door
 from writeback_function.bulkhead import MOST_SLOW, SLOW, Bulkhead
 
 pytestmark = pytest.mark.azurite
