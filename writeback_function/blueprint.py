@@ -90,6 +90,12 @@ def _tend() -> Tend:
     )
 
 
+@functools.cache
+def _poison() -> Poison:
+    house = services()
+    return Poison(house.sealer, house.contexts)
+
+
 @bp.function_name("attendance_notifications")
 @bp.route("attendance/notifications", methods=["POST"])
 def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
@@ -131,9 +137,7 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
     @bp.function_name(f"poison_{queue}_{region}")
     @bp.queue_trigger("message", queue_name=f"{queue}-poison", connection=account)
     def poison(message: func.QueueMessage) -> None:
-        house = services()
-        parking = Poison(house.sealer, house.contexts)
-        parking.park(house.stores.region(region), queue, message.get_body())
+        _poison().park(services().stores.region(region), queue, message.get_body())
 
 
 for _region in enabled_regions():
