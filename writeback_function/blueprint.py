@@ -11,8 +11,9 @@ from shared.retention import Retention
 from shared.wiring import enabled_regions, services
 from writeback_function.concluding import Concluding
 from writeback_function.deliver import Deliver
-from writeback_function.fold import Fold, Handing
+from writeback_function.fold import Fold
 from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
+from writeback_function.outbox import Outbox
 from writeback_function.poison import Poison
 from writeback_function.tend import Graphs, Tend
 
@@ -29,10 +30,10 @@ def _ingress() -> Ingress:
 
 
 @functools.cache
-def _handing() -> Handing:
+def _outbox() -> Outbox:
     house = services()
     settings = house.settings
-    return Handing(house.sealer, house.clock, settings.debounce_seconds, settings.lateness_seconds)
+    return Outbox(house.sealer, house.clock, settings.debounce_seconds, settings.lateness_seconds)
 
 
 @functools.cache
@@ -41,10 +42,9 @@ def _fold() -> Fold:
     return Fold(
         house.stores,
         house.contexts,
-        house.sealer,
         house.pseudonyms,
         house.notifications,
-        _handing(),
+        _outbox(),
         house.clock,
     )
 
@@ -63,10 +63,9 @@ def _deliver() -> Deliver:
         house.contexts,
         house.sealer,
         _adapters(),
+        _outbox(),
         house.clock,
         house.entropy,
-        debounce=house.settings.debounce_seconds,
-        lateness=house.settings.lateness_seconds,
         hours=house.settings.deliver_hours,
         hurry=house.settings.hurry,
     )
@@ -86,11 +85,17 @@ def _tend() -> Tend:
         house.sealer,
         house.pseudonyms,
         graphs,
-        _handing(),
+        _outbox(),
         Concluding(house.sealer, house.clock, takes),
         house.clock,
         house.entropy,
     )
+
+
+@functools.cache
+def _poison() -> Poison:
+    house = services()
+    return Poison(house.sealer, house.contexts)
 
 
 @bp.function_name("attendance_notifications")
@@ -134,9 +139,7 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
     @bp.function_name(f"poison_{queue}_{region}")
     @bp.queue_trigger("message", queue_name=f"{queue}-poison", connection=account)
     def poison(message: func.QueueMessage) -> None:
-        house = services()
-        parking = Poison(house.sealer, house.contexts)
-        parking.park(house.stores.region(region), queue, message.get_body())
+        _poison().park(services().stores.region(region), queue, message.get_body())
 
 
 def _register_retention(region: Region) -> None:

@@ -11,26 +11,23 @@ that it has begun, outcome and lane in one.
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from shared.clock import Clock, Entropy, parse_timestamp
 from shared.context import ContextSeal, VisitContext
-from shared.ehr.port import Telling
 from shared.ehr.registry import Adapters
 from shared.errors import OutsideError, StatusRefused
 from shared.messages import WritebackMessage
+from shared.parked import PARKED
 from shared.sealing import Sealer
-from shared.store import ChangedMeanwhile, Stores
+from shared.store import Stores
 from shared.store.faults import StorageUnavailable
 from shared.store.operations import Claim, Held, Waiting
 from shared.store.region import RegionStore
-from shared.visit.attribution import PATIENT, clinician_user, patient_user
-from shared.visit.intervals import moment
-from shared.visit.ledger import Ledger
-from shared.visit.operations import Operation, superseded
 from writeback_function.breaker import PAUSE, Breaker, Turn, Wait
-from writeback_function.case import Case, find_case, launches_of
-from writeback_function.fold import Handing
+from writeback_function.case import Case, find_case
+from writeback_function.judging import Judging
+from writeback_function.outbox import Outbox
 from writeback_function.patience import NEVER, Patience, patience_for, status_of
 from writeback_function.telling import tell_outcome
 
@@ -72,26 +69,21 @@ class Deliver:
         contexts: ContextSeal,
         sealer: Sealer,
         adapters: Adapters,
+        outbox: Outbox,
         clock: Clock,
         entropy: Entropy,
         *,
-        debounce: float,
-        lateness: float = 0.0,
         hours: float,
         hurry: float = 1.0,
     ) -> None:
-        """``debounce`` and ``lateness``: see ``Handing``. ``hurry``: see ``Settings.hurry``.
-
-        ``hours``: for how long failures in passing are tried again.
-        """
+        """``hours``: for how long failures in passing are tried again. ``hurry``: see ``Settings.hurry``."""
         self._stores = stores
         self._contexts = contexts
         self._sealer = sealer
         self._adapters = adapters
         self._clock = clock
         self._entropy = entropy
-        self._handing = Handing(sealer, clock, debounce, lateness)
-        self._debounce = round(debounce * 1_000_000)
+        self._judging = Judging(sealer, outbox)
         self._seconds = hours * 3_600
         self._hurry = hurry
         self._breaker = Breaker(clock, PAUSE / hurry)
@@ -165,18 +157,16 @@ class Deliver:
             self._park(run, held, "adapter-missing")
             return
         operation = run.message.operation
-        case = self._begun(case, run.message)
+        case = self._judging.begun(case, run.message)
         if operation not in case.ledger.begun:
             # Withdrawn: no outcome, for what is learned next may make it due again.
             run.store.operations.give_back(held)
             if (waited := run.waited(held)) is not None:
                 run.store.operations.waits_no_more(run.connection, waited)
-        elif self._unsayable(case, operation) or (
-            adapter.semantics == "state" and self._overtaken(case, operation)
-        ):
+        elif self._judging.is_pointless(case, operation, adapter.semantics):
             run.store.operations.finish(held, "dropped", run.waited(held))
         else:
-            telling = self._telling(case, case.ledger.listed(operation))
+            telling = self._judging.telling(case, case.ledger.listed(operation))
             self._tell(run, held, turn, lambda: adapter.tell(case.approved, telling))
 
     def _concluded(self, run: _Run, held: Held, turn: Turn, case: Case) -> None:
@@ -186,71 +176,6 @@ class Deliver:
             run.store.operations.finish(held, "dropped", run.waited(held))
         else:
             self._tell(run, held, turn, lambda: tell_outcome(adapter, case, conclusion))
-
-    def _begun(self, case: Case, message: WritebackMessage) -> Case:
-        """The case in which the operation may reach the EHR, unless newer facts have withdrawn it.
-
-        What its fold had no time to mark is marked here first. Mostly there is no such thing, and the row is
-        as it was read: then one write does it.
-        """
-        operation = message.operation
-        if self._at_rest(case):
-            begun = case.ledger.begin(operation)
-            if begun is None or begun == case.ledger:
-                return case
-            if (saved := self._saved(case, begun)) is not None:
-                return saved
-        case = self._handing.hand_on(case, message.context)
-        return case.changed(lambda ledger: ledger.begin(operation) or ledger)
-
-    def _at_rest(self, case: Case) -> bool:
-        ledger, view = case.ledger, case.picture(self._sealer)
-        return ledger.standing(view, self._debounce) == ledger and not ledger.due(view, self._debounce)
-
-    def _saved(self, case: Case, ledger: Ledger) -> Case | None:
-        """The case with this ledger; None where somebody else has changed the row."""
-        try:
-            visit = case.store.visits.save(replace(case.visit, roster=ledger.document()))
-        except ChangedMeanwhile:
-            return None
-        return replace(case, visit=visit)
-
-    def _overtaken(self, case: Case, operation: Operation) -> bool:
-        """Whether the EHR knows a newer state of this subject already: telling this one would undo it.
-
-        A newer one that is only on its way is no reason to keep a connect from the record.
-        """
-        operations, connection = case.store.operations, case.visit.connection
-        return any(
-            superseded([one], operation) and operations.outcome(connection, one.id(*case.name)) == "told"
-            for one in case.ledger.begun
-        )
-
-    def _unsayable(self, case: Case, operation: Operation) -> bool:
-        """Whether nobody is taken for the patient any more who was, when this connect was handed on.
-
-        The visit's own connect says what can be said; a disconnect is told all the same, as the patient's:
-        otherwise the EHR might show them as connected for ever.
-        """
-        if operation.subject != PATIENT or operation.status != "connected":
-            return False
-        return PATIENT not in case.picture(self._sealer).subjects
-
-    def _telling(self, case: Case, operation: Operation) -> Telling:
-        user = clinician_user(operation.subject)
-        role: Literal["provider", "patient", "unattributed"] = "provider" if user else "unattributed"
-        if operation.subject == PATIENT:
-            role, user = "patient", patient_user(launches_of(case.visit, self._sealer))
-        return Telling(
-            operation=operation.id(*case.name),
-            status=operation.status,
-            at=moment(operation.at),
-            began=moment(operation.began) if operation.began else None,
-            role=role,
-            user=user,
-            reconstructed=operation.reconstructed,
-            context=case.context,
-        )
 
     def _tell(self, run: _Run, held: Held, turn: Turn, tell: Callable[[], None]) -> None:
         """Calls the EHR and writes down what came of it. ``tell``: an adapter's, whatever it tells."""
@@ -294,7 +219,7 @@ class Deliver:
         )
         # Whoever drives it again begins anew: nothing counts it meanwhile.
         parked = replace(run.message, waits=False)
-        run.store.queue("writeback-parked").send(parked.text(self._sealer))
+        run.store.queue(PARKED).send(parked.text(self._sealer))
         run.store.operations.finish(held, "parked", run.waited(held))
         extra = self._extra("parked", run, reason=reason, status=status)
         log.error("parked: %s %d", reason, status, extra=extra)

@@ -13,18 +13,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.clock import Clock, timestamp
+from shared.clock import Clock
 from shared.context import ContextSeal, VisitContext
 from shared.errors import AnswerRefused, AntesalaError, OutsideError
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.subscriptions import is_client_state
-from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
-from shared.sealing import Pseudonyms, Sealer
+from shared.messages import AttendanceMessage, MessageRefused
+from shared.sealing import Pseudonyms
 from shared.store import ChangedMeanwhile, Stores
 from shared.visit.ledger import Ledger
-from shared.visit.operations import Operation, Picture, bearing
 from shared.visit.roster import Sighting
 from writeback_function.case import Case, find_case
+from writeback_function.outbox import Outbox
 
 log = logging.getLogger("antesala.attendance")
 
@@ -32,8 +32,6 @@ PATIENCE = timedelta(hours=4)
 """As long as Graph itself brings a notification again; then come the host's tries, and the dead letters."""
 _FIRST_DELAY = 2.0
 _LONGEST_DELAY = 300.0
-# Another fold may add facts before our marks; after so many rounds the next message goes on from there.
-_ROUNDS = 4
 
 
 class NotYetKnown(AntesalaError):
@@ -47,18 +45,16 @@ class Fold:
         self,
         stores: Stores,
         contexts: ContextSeal,
-        sealer: Sealer,
         pseudonyms: Pseudonyms,
         notifications: Notifications,
-        handing: "Handing",
+        outbox: Outbox,
         clock: Clock,
     ) -> None:
         self._stores = stores
         self._contexts = contexts
-        self._sealer = sealer
         self._pseudonyms = pseudonyms
         self._notifications = notifications
-        self._handing = handing
+        self._outbox = outbox
         self._clock = clock
 
     def fold(self, text: str) -> None:
@@ -83,7 +79,7 @@ class Fold:
     def _folded(self, message: AttendanceMessage, context: VisitContext) -> None:
         case = self._case(context)
         event = self._genuine(case, message)
-        self._handing.hand_on(case.changed(lambda ledger: with_event(ledger, event)), message.context)
+        self._outbox.hand_on(case.changed(lambda ledger: with_event(ledger, event)), message.context)
 
     def _later(
         self, text: str, message: AttendanceMessage, context: VisitContext, failure: AntesalaError
@@ -137,64 +133,6 @@ class Fold:
         """Only we and Graph know the client state: with it, an unknown subscription is a new one."""
         shown = next((value for key, value in message.item.items() if key.lower() == "clientstate"), "")
         return isinstance(shown, str) and is_client_state(self._pseudonyms, *case.name, shown)
-
-
-class Handing:
-    """Queues what the EHR has still to be told about a visit, then marks it."""
-
-    def __init__(self, sealer: Sealer, clock: Clock, debounce: float, lateness: float = 0.0) -> None:
-        """``debounce``: seconds within which a return makes a disconnect none.
-
-        ``lateness``: seconds by which an event may be told late. Only that somebody came is queued for at
-        once. A disconnect is held back for both, in case an event under way withdraws it. What puts right
-        something told before waits for three times as long: it shows that events are even later just now.
-        """
-        self._sealer = sealer
-        self._clock = clock
-        self._debounce = round(debounce * 1_000_000)
-        self._held = {"new": 0.0, "end": debounce + lateness, "correction": 3 * (debounce + lateness)}
-
-    def hand_on(self, case: Case, context: str) -> Case:
-        """The case after everything due was queued and marked. ``context``: the visit's, sealed."""
-        for _ in range(_ROUNDS):
-            standing = self._now(case, case.ledger)
-            view = case.picture(self._sealer)
-            found = standing.due(view, self._debounce)
-            if not found and standing == case.ledger:
-                break
-            if case.approved.revision.writeback.adapter != "none":
-                for operation in found:
-                    self._send(case, operation, context, view)
-            judged = case.ledger
-            case = self._marked(case, found)
-            if case.ledger == judged:
-                break
-        return case
-
-    def _marked(self, case: Case, found: tuple[Operation, ...]) -> Case:
-        """What was queued is marked if it is due still; without a mark its message is nothing."""
-
-        def mark(ledger: Ledger) -> Ledger:
-            standing = self._now(case, ledger)
-            still = standing.due(case.picture(self._sealer, ledger), self._debounce)
-            return standing.handed_on(one for one in found if one in still)
-
-        return case.changed(mark)
-
-    def _now(self, case: Case, ledger: Ledger) -> Ledger:
-        return ledger.standing(case.picture(self._sealer, ledger), self._debounce)
-
-    def _send(self, case: Case, operation: Operation, context: str, view: Picture) -> None:
-        message = WritebackMessage(
-            context=context,
-            subject=operation.subject,
-            status=operation.status,
-            instant=operation.at,
-            reconstructed=operation.reconstructed,
-            since=timestamp(self._clock.now()),
-        )
-        delay = self._held[bearing(view, operation)]
-        case.store.queue("writeback").send(message.text(self._sealer), delay=delay)
 
 
 def _refused(failure: AntesalaError) -> None:

@@ -85,7 +85,7 @@ class Subscribing:
         return made if made is not None else self._subscriptions.find(tenant, join_url)
 
 
-def patience(failure: OutsideError | None, troubles: int) -> timedelta:
+def backoff(failure: OutsideError | None, troubles: int) -> timedelta:
     """How long to wait after so many troubles in a row before this one; longer where Graph says so."""
     refused = isinstance(failure, StatusRefused) and not failure.transient
     first, longest = (_REFUSED, _REFUSED_LONG) if refused else (_SOON, _LATER)
@@ -125,4 +125,4 @@ def _written(case: Case, fn: Callable[[Visit], Visit]) -> Case:
         new = replace(new, roster=row.roster) if same else new
         return None if new == row else new
 
-    return replace(case, visit=case.store.visits.change(*case.name, write))
+    return case.rewritten(write)

@@ -27,9 +27,9 @@ from shared.visit.ledger import Ledger
 from shared.visit.outcome import GIVEN_UP, over_at, rests
 from writeback_function.case import Case, find_case
 from writeback_function.concluding import Concluding
-from writeback_function.fold import Handing
+from writeback_function.outbox import Outbox
 from writeback_function.reconciling import reconciled
-from writeback_function.subscribing import RENEW_BEFORE, Subscribing, patience
+from writeback_function.subscribing import RENEW_BEFORE, Subscribing, backoff
 
 log = logging.getLogger("antesala.tend")
 
@@ -84,7 +84,7 @@ class Tend:
         sealer: Sealer,
         pseudonyms: Pseudonyms,
         graphs: Graphs,
-        handing: Handing,
+        outbox: Outbox,
         concluding: Concluding,
         clock: Clock,
         entropy: Entropy,
@@ -94,7 +94,7 @@ class Tend:
         self._sealer = sealer
         self._reports = graphs.reports
         self._subscribing = Subscribing(graphs.subscriptions, pseudonyms, clock)
-        self._handing = handing
+        self._outbox = outbox
         self._concluding = concluding
         self._clock = clock
         self._entropy = entropy
@@ -164,7 +164,7 @@ class Tend:
         except OutsideError as failure:
             # The visit goes on without us; the next look tries again.
             log.warning("not reconciled: %s", failure, extra={"connection": look.case.visit.connection})
-            self._next(look, before, patience(failure, troubles), troubles + 1)
+            self._next(look, before, backoff(failure, troubles), troubles + 1)
             return
         if look.case.ledger.checks >= len(CHECKS) and look.resting:
             self._closed(look.case)
@@ -181,9 +181,9 @@ class Tend:
             look = look.of(self._subscribing.alive(look.case, look.sealed))
         except OutsideError as failure:
             log.warning("not subscribed: %s", failure, extra={"connection": look.case.visit.connection})
-            return look, patience(failure, troubles)
+            return look, backoff(failure, troubles)
         missing = look.case.visit.join_url and not look.case.visit.subscription_id
-        return look, patience(None, troubles) if missing else None
+        return look, backoff(None, troubles) if missing else None
 
     def _checked(self, look: _Look) -> _Look:
         """The look after the reports, where the time to read them has come."""
@@ -208,8 +208,7 @@ class Tend:
             same = new == ledger and found == row.reported
             return None if same else replace(row, roster=new.document(), reported=found)
 
-        case = replace(look.case, visit=look.case.store.visits.change(*look.case.name, add))
-        return self._handing.hand_on(case, look.sealed)
+        return self._outbox.hand_on(look.case.rewritten(add), look.sealed)
 
     def _read(self, look: _Look) -> tuple[Report, ...]:
         """Every report there is. A refusal for good is none: reports may be switched off (graph.md 4.1)."""
@@ -227,7 +226,7 @@ class Tend:
 
     def _closed(self, case: Case) -> None:
         now = timestamp(self._clock.now())
-        case.store.visits.change(*case.name, lambda row: replace(row, closed_at=now))
+        case.rewritten(lambda row: replace(row, closed_at=now))
 
     def _next(self, look: _Look, before: str, delay: timedelta, troubles: int) -> None:
         turn, case = self._entropy.token(9), look.case

@@ -13,7 +13,7 @@ from typing import Any
 from shared.clock import Clock
 from shared.connection import Approved
 from shared.ehr.backend import Backend
-from shared.ehr.rest import FHIR_JSON, LOCKED, RACED, own_headers, refused, resource_url
+from shared.ehr.rest import FHIR_JSON, RACED, own_headers, refused, resource_url
 from shared.errors import AnswerRefused
 from shared.outbound import Answer
 
@@ -64,7 +64,7 @@ class StatusMoves:
                 return
             if answer.status not in RACED or self._clock.now() - began > _WITHIN:
                 break
-        raise refused(answer, LOCKED | RACED)
+        raise refused(answer, RACED)
 
     def patch(self, approved: Approved, url: str, found: Found, operations: list[dict[str, str]]) -> Answer:
         """A JSON Patch (RFC 6902) of the version that was found."""
