@@ -12,6 +12,7 @@ from config_function.checks.ours import OwnProbes
 from config_function.checks.waiting import WaitingProbes
 from config_function.clinicians import Clinicians
 from config_function.connections import Connections
+from config_function.deep_check import DeepCheck
 from config_function.health import Healths
 from config_function.letters import Letters
 from config_function.organization import Organization
@@ -51,6 +52,7 @@ class Desk:
     clinicians: Clinicians
     healths: Healths
     letters: Letters
+    deep_check: DeepCheck
 
 
 def desk(services: Services) -> Desk:
@@ -89,6 +91,13 @@ def desk(services: Services) -> Desk:
         clinicians=Clinicians(services.stores, services.sealer, services.clock),
         healths=Healths(services.stores, services.clock),
         letters=_letters(services),
+        deep_check=DeepCheck(
+            services.stores,
+            services.secrets,
+            services.entra,
+            services.clock,
+            shared=len(settings.tenants) > 1,
+        ),
     )
 
 

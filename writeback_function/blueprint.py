@@ -13,6 +13,7 @@ from writeback_function.deliver import Deliver
 from writeback_function.fold import Fold, Handing
 from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
 from writeback_function.poison import Poison
+from writeback_function.taking import taken
 from writeback_function.tend import Graphs, Tend
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
@@ -91,6 +92,7 @@ def _tend() -> Tend:
 
 @bp.function_name("attendance_notifications")
 @bp.route("attendance/notifications", methods=["POST"])
+@edge.traced
 def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
     """Call events from Microsoft Graph."""
     return edge.api(req, _ingress().notifications, services=services(), body_limit=NOTIFICATION_BYTES)
@@ -98,6 +100,7 @@ def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.function_name("attendance_lifecycle")
 @bp.route("attendance/lifecycle", methods=["POST"])
+@edge.traced
 def attendance_lifecycle(req: func.HttpRequest) -> func.HttpResponse:
     """What becomes of subscriptions, from Microsoft Graph."""
     return edge.api(req, _ingress().lifecycle, services=services(), body_limit=NOTIFICATION_BYTES)
@@ -110,17 +113,17 @@ def _register(region: Region) -> None:
     @bp.function_name(f"fold_{region}")
     @bp.queue_trigger("message", queue_name="attendance", connection=account)
     def fold(message: func.QueueMessage) -> None:
-        _fold().fold(message.get_body().decode())
+        taken(f"attendance {region}", lambda: _fold().fold(message.get_body().decode()))
 
     @bp.function_name(f"deliver_{region}")
     @bp.queue_trigger("message", queue_name="writeback", connection=account)
     def deliver(message: func.QueueMessage) -> None:
-        _deliver().deliver(message.get_body().decode())
+        taken(f"writeback {region}", lambda: _deliver().deliver(message.get_body().decode()))
 
     @bp.function_name(f"tend_{region}")
     @bp.queue_trigger("message", queue_name="tend", connection=account)
     def tend(message: func.QueueMessage) -> None:
-        _tend().tend(message.get_body().decode())
+        taken(f"tend {region}", lambda: _tend().tend(message.get_body().decode()))
 
     for queue in QUEUES:
         _register_poison(region, account, queue)
@@ -132,7 +135,8 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
     def poison(message: func.QueueMessage) -> None:
         house = services()
         parking = Poison(house.sealer, house.contexts)
-        parking.park(house.stores.region(region), queue, message.get_body())
+        store = house.stores.region(region)
+        taken(f"{queue}-poison {region}", lambda: parking.park(store, queue, message.get_body()))
 
 
 for _region in enabled_regions():
