@@ -13,7 +13,7 @@ from shared.edge import refuse_cross_site
 from shared.ehr.port import DeviceAdapter, DeviceResult
 from shared.errors import OutsideError, Refusal
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.launch.door import Door, DoorServices
 from shared.launch.surroundings import fitness
 from shared.smart.discovery import Discovery
@@ -108,7 +108,7 @@ class DeviceTest:
         try:
             outcome: Outcome = "told" if self._tell(ticket, result) else "dropped"
         except OutsideError as error:
-            say("device-untold", connection=ticket.connection, failure=failure_of(error))
+            note("device-untold", connection=ticket.connection, failure=failure_of(error))
             if error.transient:
                 operations.release(ticket.connection, ticket.operation, owner)
                 return None

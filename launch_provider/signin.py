@@ -7,7 +7,7 @@ named after a random handle, so that two tabs do not mix. Names are read live, s
 from launch_provider.arrival import Stage
 from launch_provider.services import ProviderServices
 from shared.errors import Refusal, SealBroken, SealExpired
-from shared.events import say
+from shared.events import note
 from shared.launch.answers import microsoft_answers
 from shared.launch.door import Door
 from shared.launch.jar import Jar
@@ -90,7 +90,7 @@ class SignIns:
             code = refusal.reason.code
             if stage.arrival is None or code not in _ANOTHER:
                 raise
-            say("sign-in-refused", connection=stage.connection, reason=code, detail=refusal.detail)
+            note("sign-in-refused", connection=stage.connection, reason=code, detail=refusal.detail)
             self._door.outcomes.refused(stage.connection, code, "provider")
             return self.to_page(request, stage.at("refused", reason=code), state)
         if stage.arrival is not None:

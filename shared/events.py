@@ -1,6 +1,6 @@
 """Every line that this app logs: one table, held against the code by a test, read by documents and queries.
 
-    say("told", connection=…, attempt=…, age_seconds=…)
+    note("told", connection=…, attempt=…, age_seconds=…)
 
 A line has the event's text for whoever reads along, and beside it (``extra``) the fields ``event``, ``trace``
 (the chain that it belongs to), ``visit`` (the visit's key, where one is known) and the event's own. Fields
@@ -146,7 +146,7 @@ _TABLE = (
 EVENTS: Mapping[str, Event] = {event.name: event for event in _TABLE}
 
 
-def say(event: str, /, *, level: int | None = None, **fields: Any) -> None:
+def note(event: str, /, *, level: int | None = None, **fields: Any) -> None:
     """Logs one event with all of its fields; KeyError for one that is not in the table, or lacks a field.
 
     ``level`` in place of the table's, where something else decides how grave it is.

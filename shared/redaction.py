@@ -20,7 +20,10 @@ _HEADERS = r"authorization|proxy-authorization|cookie|set-cookie|x-ms-client-pri
 RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
         "header",
-        re.compile(rf"(?i)(['\"]?\b(?:{_HEADERS})['\"]?\s*[:=]\s*)(?:b?'[^']*'|b?\"[^\"]*\"|[^\r\n]*)"),
+        re.compile(
+            rf"(?i)(['\"]?\b(?:{_HEADERS})['\"]?\s*[:=]\s*)"
+            r"(?:\[removed\]|b?'[^']*'|b?\"[^\"]*\"|[^\r\n]*)"
+        ),
         r"\1[removed]",
     ),
     ("bearer", re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 [removed]"),
@@ -29,7 +32,7 @@ RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("join link", re.compile(r"(?i)(/l/meetup-join/|/meet/)[^\s'\"<>]+"), r"\1[removed]"),
     (
         "parameter",
-        re.compile(rf"(?i)(?<![\w-])({_SECRET_NAMES})=[^&\s'\",;)}}\]]+"),
+        re.compile(rf"(?i)(?<![\w-])({_SECRET_NAMES})=(?:\[removed\]|[^&\s'\",;)}}\]]+)"),
         r"\1=[removed]",
     ),
     (

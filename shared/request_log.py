@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from shared import trace
 from shared.connection import CONNECTION_ID
 from shared.errors import Refusal
-from shared.events import say
+from shared.events import note
 from shared.pages import Audience
 from shared.web import Request, Response
 
@@ -23,7 +23,7 @@ _CONNECTION = re.compile(CONNECTION_ID)
 
 def told_request(request: Request, response: Response, reason: str, spent: float) -> None:
     """One line a request. ``spent``: milliseconds; ``reason``: ``-`` where nothing was refused."""
-    say(
+    note(
         "request",
         method=request.method,
         route=_route(request),
@@ -38,7 +38,7 @@ def told_failure(error: Exception, refusal: Refusal, reference: str, request: Re
     """Says why a request was refused; ``reference`` is on the page that the person sees."""
     code, level = refusal.reason.code, refusal.reason.level
     if code != "internal-error":
-        say("refused", level=level, reason=code, reference=reference, detail=refusal.detail)
+        note("refused", level=level, reason=code, reference=reference, detail=refusal.detail)
         return
     surprised(error, _route(request), reference)
 
@@ -49,7 +49,7 @@ def surprised(error: Exception, where: str, reference: str = "") -> None:
         f"{frame.name} {frame.filename.rpartition('/')[2]}:{frame.lineno}"
         for frame in reversed(traceback.extract_tb(error.__traceback__))
     )
-    say("surprise", where=where, kind=type(error).__name__, reference=reference, places=places)
+    note("surprise", where=where, kind=type(error).__name__, reference=reference, places=places)
 
 
 def told_leg(
@@ -57,7 +57,7 @@ def told_leg(
 ) -> None:
     """One leg of a launch, with whose the milliseconds were."""
     scope = trace.current() or trace.Scope("", "")
-    say(
+    note(
         "launch",
         connection=_named(request),
         side="patient" if audience == "patient" else "provider",

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from shared.events import failure, say
+from shared.events import failure, note
 from shared.redaction import guard, redacted
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def set_up(settings: "Settings", module: str = MODULE) -> None:
             span_processors=[RedactingSpans()],
         )
     except Exception as error:  # noqa: BLE001 - another's code: whatever it raises, visits go on
-        say("telemetry-failed", failure=failure(error))
+        note("telemetry-failed", failure=failure(error))
         return
     # Its handler sits at our logger, not at the root.
     guard(logging.getLogger("antesala"))

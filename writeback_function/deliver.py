@@ -19,7 +19,7 @@ from shared.ehr.port import Telling
 from shared.ehr.registry import Adapters
 from shared.errors import OutsideError, StatusRefused
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.messages import WritebackMessage
 from shared.sealing import Sealer
 from shared.store import ChangedMeanwhile, Stores
@@ -116,7 +116,7 @@ class Deliver:
             if self._age(run.message) >= self._seconds:
                 raise
             self._later(run.store, run.message, STORAGE_SECONDS + self._entropy.between(0, STORAGE_SECONDS))
-            say("retry", **self._about(run), reason="storage", failure=failure_of(failure))
+            note("retry", **self._about(run), reason="storage", failure=failure_of(failure))
         finally:
             turn.leave()
 
@@ -130,7 +130,7 @@ class Deliver:
         )
         if not run.message.waits:
             run.store.operations.waits(run.connection, run.waiting("deferred"))
-            say("deferred", **self._about(run))
+            note("deferred", **self._about(run))
 
     def _claimed(self, run: _Run, turn: Turn) -> None:
         operations = run.store.operations
@@ -152,7 +152,7 @@ class Deliver:
         try:
             run.store.operations.give_back(held)
         except Exception as failure:  # noqa: BLE001 - must not hide why
-            say("claim-kept", **self._about(run), failure=failure_of(failure))
+            note("claim-kept", **self._about(run), failure=failure_of(failure))
 
     def _judged(self, run: _Run, held: Held, turn: Turn) -> None:
         # Read inside the lane: what another worker learned meanwhile counts.
@@ -269,7 +269,7 @@ class Deliver:
         if held.resumed:
             # The run that died may have been parking it.
             run.store.dead_letters.remove(run.connection, run.operation)
-        say("told", **self._about(run))
+        note("told", **self._about(run))
 
     def _failed(self, run: _Run, held: Held, turn: Turn, failure: OutsideError) -> None:
         patience = patience_for(failure)
@@ -289,7 +289,7 @@ class Deliver:
         copy = run.message.again()
         self._later(run.store, copy, min(max(grown, asked), LONGEST_DELAY))
         run.store.operations.give_back(held, run.waiting(patience.name, copy.attempt))
-        say("retry", **self._about(run), reason=patience.name, failure=failure_of(failure))
+        note("retry", **self._about(run), reason=patience.name, failure=failure_of(failure))
 
     def _park(self, run: _Run, held: Held, reason: str, status: int = 0) -> None:
         """Nothing is dropped silently: a row that says why, the message itself, and only then the outcome."""
@@ -301,7 +301,7 @@ class Deliver:
         parked = replace(run.message, waits=False)
         run.store.queue("writeback-parked").send(parked.text(self._sealer))
         run.store.operations.finish(held, "parked", run.waited(held))
-        say("parked", **self._about(run), reason=reason, status=status)
+        note("parked", **self._about(run), reason=reason, status=status)
 
     def _later(self, store: RegionStore, message: WritebackMessage, delay: float) -> None:
         store.queue("writeback").send(message.text(self._sealer), delay=delay)

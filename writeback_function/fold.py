@@ -16,7 +16,7 @@ from shared import trace
 from shared.clock import Clock, timestamp
 from shared.context import ContextSeal, VisitContext
 from shared.errors import AnswerRefused, AntesalaError, OutsideError, SealError
-from shared.events import say
+from shared.events import note
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.subscriptions import is_client_state
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
@@ -82,7 +82,7 @@ class Fold:
         event = self._genuine(case, message)
         self._handing.hand_on(case.changed(lambda ledger: with_event(ledger, event)), message.context)
         age = (self._clock.now() - message.at).total_seconds()
-        say("folded", connection=context.connection, kind=event.kind, age_seconds=age)
+        note("folded", connection=context.connection, kind=event.kind, age_seconds=age)
 
     def _later(
         self, text: str, message: AttendanceMessage, context: VisitContext, failure: AntesalaError
@@ -93,7 +93,7 @@ class Fold:
             raise failure
         delay = min(max(waited.total_seconds(), _FIRST_DELAY), _LONGEST_DELAY)
         self._stores.of(context.connection).queue("attendance").send(text, delay=delay)
-        say("fold-later", connection=context.connection, reason=type(failure).__name__)
+        note("fold-later", connection=context.connection, reason=type(failure).__name__)
 
     def _case(self, context: VisitContext) -> Case:
         case = find_case(self._stores, context)
@@ -193,7 +193,7 @@ class Handing:
 
 def _refused(failure: AntesalaError) -> None:
     why = getattr(failure, "why", type(failure).__name__)
-    say("not-genuine", reason=why)
+    note("not-genuine", reason=why)
 
 
 def with_event(ledger: Ledger, event: CallEvent) -> Ledger:

@@ -24,7 +24,7 @@ from shared import trace
 from shared.clock import Clock
 from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal, SealError
-from shared.events import say
+from shared.events import note
 from shared.graph.subscriptions import is_client_state
 from shared.meeting.tending import tend_message
 from shared.messages import AttendanceMessage
@@ -75,7 +75,7 @@ class Ingress:
         tokens = [token for token in _list(document, "validationtokens") if isinstance(token, str)]
         texts = [self._text(request.query["c"], item, tokens) for item in items]
         self._queue(context, "attendance", [text for text in texts if text])
-        say("notified", connection=context.connection, items=len(items))
+        note("notified", connection=context.connection, items=len(items))
         return _ACCEPTED
 
     def lifecycle(self, request: Request) -> Response:
@@ -109,7 +109,7 @@ class Ingress:
             context = self._contexts.open(request.query.get("c", ""))
             self._stores.of(context.connection)
         except (SealError, Refusal) as failure:
-            say("not-ours", reason=type(failure).__name__)
+            note("not-ours", reason=type(failure).__name__)
             return None
         trace.follow(context.trace)
         trace.about(context.visit_key)
@@ -121,7 +121,7 @@ class Ingress:
             text = AttendanceMessage(context, item, shown, self._clock.now(), trace.traceparent()).text()
             if len(text) <= LONGEST:
                 return text
-        say("item-too-large")
+        note("item-too-large")
         return ""
 
     def _queue(self, context: VisitContext, name: str, texts: Sequence[str]) -> None:

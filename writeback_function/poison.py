@@ -3,7 +3,7 @@
 from shared import trace
 from shared.context import ContextSeal, VisitContext
 from shared.errors import SealError
-from shared.events import say
+from shared.events import note
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
 from shared.parked import poison_id
 from shared.sealing import Sealer
@@ -36,7 +36,7 @@ class Poison:
             self._counted_no_longer(store, text)
         with trace.entered(context.trace if context is not None else ""):
             trace.about(context.visit_key if context is not None else "")
-            say("poisoned", connection=connection, queue=queue, reason="poison")
+            note("poisoned", connection=connection, queue=queue, reason="poison")
 
     def _counted_no_longer(self, store: RegionStore, text: str) -> None:
         try:

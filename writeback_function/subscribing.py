@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from shared.clock import Clock, parse_timestamp, timestamp
 from shared.errors import OutsideError, StatusRefused
-from shared.events import say
+from shared.events import note
 from shared.graph.subscriptions import Subscription, Subscriptions, client_state, until
 from shared.sealing import Pseudonyms
 from shared.store.visits import Visit
@@ -73,7 +73,7 @@ class Subscribing:
             self._subscriptions.delete(case.approved.connection.tenant, case.visit.subscription_id)
         except OutsideError:
             # It expires by itself; the visit's end must not hang on it.
-            say("subscription-left", connection=case.visit.connection)
+            note("subscription-left", connection=case.visit.connection)
         return _written(case, lambda row: replace(_without(row), live="unknown"))
 
     def _made(self, case: Case, tenant: str, sealed: str, wanted: datetime) -> Subscription | None:

@@ -17,7 +17,7 @@ from shared.clock import Clock, Entropy, parse_timestamp, timestamp
 from shared.context import ContextSeal, VisitContext
 from shared.errors import OutsideError, SealError
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.graph.reports import Report, Reports
 from shared.graph.subscriptions import Subscriptions
 from shared.meeting.tending import MOVED, tend_message
@@ -105,7 +105,7 @@ class Tend:
             message = opened("tend", text, self._sealer)
             context = self._contexts.open(str(message.get("c", "")))
         except (MessageRefused, SealError) as failure:
-            say("tend-refused", reason=type(failure).__name__)
+            note("tend-refused", reason=type(failure).__name__)
             return
         with trace.entered(str(message.get("traceparent", "")) or context.trace):
             trace.about(context.visit_key)
@@ -116,7 +116,7 @@ class Tend:
                     raise
                 # Storage in passing: the same message once more, which is nothing if its successor is there.
                 self._stores.of(context.connection).queue("tend").send(text, delay=_AGAIN_SECONDS)
-                say("tend-later", connection=context.connection, failure=failure_of(failure))
+                note("tend-later", connection=context.connection, failure=failure_of(failure))
 
     def _taken(self, message: Mapping[str, Any], context: VisitContext) -> None:
         case = find_case(self._stores, context)
@@ -150,7 +150,7 @@ class Tend:
             if failure.transient:
                 raise
             connection = case.visit.connection
-            say("lifecycle-failed", connection=connection, lifecycle=event, failure=failure_of(failure))
+            note("lifecycle-failed", connection=connection, lifecycle=event, failure=failure_of(failure))
 
     def _look(self, look: _Look, before: str, troubles: int) -> None:
         """``before``: the turn that the successor comes after."""
@@ -162,7 +162,7 @@ class Tend:
                 look = look.of(self._concluding.conclude(look.case, look.sealed, last=last))
         except OutsideError as failure:
             # The visit goes on without us; the next look tries again.
-            say("not-reconciled", connection=look.case.visit.connection, failure=failure_of(failure))
+            note("not-reconciled", connection=look.case.visit.connection, failure=failure_of(failure))
             self._next(look, before, patience(failure, troubles), troubles + 1)
             return
         if look.case.ledger.checks >= len(CHECKS) and look.resting:
@@ -179,7 +179,7 @@ class Tend:
         try:
             look = look.of(self._subscribing.alive(look.case, look.sealed))
         except OutsideError as failure:
-            say("not-subscribed", connection=look.case.visit.connection, failure=failure_of(failure))
+            note("not-subscribed", connection=look.case.visit.connection, failure=failure_of(failure))
             return look, patience(failure, troubles)
         missing = look.case.visit.join_url and not look.case.visit.subscription_id
         return look, patience(None, troubles) if missing else None
@@ -221,14 +221,14 @@ class Tend:
         except OutsideError as failure:
             if failure.transient and look.now < look.over + CHECKS[-1] + GIVEN_UP:
                 raise
-            say("no-reports", connection=visit.connection, failure=failure_of(failure))
+            note("no-reports", connection=visit.connection, failure=failure_of(failure))
             return ()
 
     def _closed(self, case: Case) -> None:
         visit, now = case.visit, timestamp(self._clock.now())
         # Said first: a process that dies in between says it twice, and never not at all.
         outcome = visit.outcome or "unknown"
-        say("visit-closed", connection=visit.connection, outcome=outcome, reported=visit.reported)
+        note("visit-closed", connection=visit.connection, outcome=outcome, reported=visit.reported)
         case.store.visits.change(*case.name, lambda row: replace(row, closed_at=now))
 
     def _next(self, look: _Look, before: str, delay: timedelta, troubles: int) -> None:

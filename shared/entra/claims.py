@@ -16,7 +16,7 @@ from typing import Any
 
 from shared.errors import OutsideError, Refusal
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.oidc import KeySets, TokenRefused
 from shared.settings import Settings
 
@@ -97,7 +97,7 @@ class EntraClaims:
             claims = self._verified(bearer, tid, "not-signed-in")
         except OutsideError as error:
             # Nobody has proven anything yet, and another answer would tell anybody whom we serve.
-            say("keys-unread", tenant=tid, failure=failure_of(error))
+            note("keys-unread", tenant=tid, failure=failure_of(error))
             raise Refusal("not-signed-in", "no keys") from error
         if not _text(claims, "azp") or "nonce" in claims:
             raise Refusal("not-signed-in", "not an access token")

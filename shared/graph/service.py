@@ -14,7 +14,7 @@ from typing import Any
 from shared.clock import Entropy
 from shared.entra import Entra
 from shared.errors import AnswerRefused, StatusRefused
-from shared.events import say
+from shared.events import note
 from shared.outbound import Answer, Outbound
 from shared.settings import Settings
 
@@ -163,7 +163,7 @@ def _refused(method: str, answer: Answer) -> GraphRefused:
     code = code if _CODE.fullmatch(code) else ""
     request_id = answer.headers.get("request-id", "")
     request_id = request_id if _CODE.fullmatch(request_id) else ""
-    say("graph-refused", method=method, status=answer.status, error=code, request_id=request_id)
+    note("graph-refused", method=method, status=answer.status, error=code, request_id=request_id)
     return GraphRefused(answer.status, code, str(error.get("message", "")), answer.retry_after())
 
 

@@ -14,7 +14,7 @@ from shared.clock import Clock, timestamp
 from shared.connection import Side
 from shared.errors import AntesalaError, OutsideError, Refusal
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.store import Stores
 from shared.web import Cookie
 
@@ -82,7 +82,7 @@ class Outcomes:
         try:
             self._stores.of(connection).launches.record(connection, code, side, timestamp(self._clock.now()))
         except AntesalaError as error:
-            say("outcome-unwritten", connection=connection, reason=code, failure=failure_of(error))
+            note("outcome-unwritten", connection=connection, reason=code, failure=failure_of(error))
 
 
 @contextmanager

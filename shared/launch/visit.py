@@ -23,7 +23,7 @@ from shared.connection import Side
 from shared.context import VisitContext
 from shared.errors import OutsideError, Refusal
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.launch.answers import READ_STATUSES, ehr_answers
 from shared.launch.parameters import VISIT_ID, visit_id
 from shared.launch.passage import Finished
@@ -143,7 +143,7 @@ class Visits:
             return self.chart(finished).appointment(identifier)
         except OutsideError as error:
             # The join window is off where the time is not known: a visit never fails for want of it.
-            say("times-unread", connection=finished.connection_id, failure=failure_of(error))
+            note("times-unread", connection=finished.connection_id, failure=failure_of(error))
             return None
 
     def _key(self, connection: str, kind: str, identifier: str) -> str:

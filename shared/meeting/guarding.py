@@ -11,7 +11,7 @@ from shared.clock import parse_timestamp
 from shared.connection import Policy
 from shared.errors import OutsideError, Refusal, StatusRefused
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.graph.meetings import OnlineMeeting, OnlineMeetings
 from shared.graph.service import GraphRefused
 from shared.meeting.opening import Opening
@@ -50,7 +50,7 @@ class Guarding:
         try:
             self._meetings.move(opening.tenant, visit.organizer, visit.meeting_id, starts, ends)
         except OutsideError as failure:
-            say("meeting-not-moved", connection=opening.context.connection, failure=failure_of(failure))
+            note("meeting-not-moved", connection=opening.context.connection, failure=failure_of(failure))
 
     def _followed(self, opening: Opening, visit: Visit) -> Visit:
         """The row whose meeting follows the policy of today."""
@@ -62,7 +62,7 @@ class Guarding:
         except OutsideError as failure:
             if opening.launcher.side == "patient":
                 raise _refusal({visit.organizer: failure}) from failure
-            say("policy-not-followed", connection=opening.context.connection, failure=failure_of(failure))
+            note("policy-not-followed", connection=opening.context.connection, failure=failure_of(failure))
             return visit
         guarded = spelled(policy)
         return opening.store.visits.change(*opening.name, lambda row: replace(row, guarded=guarded))
@@ -113,7 +113,7 @@ def _succeeded(opening: Opening, failures: Mapping[str, OutsideError], last: Out
             return None
         return replace(visit, organizer=successor.oid, organizer_from=successor.source)
 
-    say("organizer-replaced", connection=opening.context.connection, failure=failure_of(last))
+    note("organizer-replaced", connection=opening.context.connection, failure=failure_of(last))
     return opening.store.visits.change(*opening.name, succeed)
 
 

@@ -15,7 +15,7 @@ from shared.clock import Clock, timestamp
 from shared.context import ContextSeal
 from shared.errors import AntesalaError, OutsideError
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.graph.meetings import OnlineMeetings
 from shared.graph.subscriptions import Subscription, Subscriptions, client_state, until
 from shared.meeting.opening import Opening
@@ -136,9 +136,9 @@ class Linking:
             return Found("live", subscribing.result(timeout=self._budget), ended=ended)
         except TimeoutError:
             subscribing.add_done_callback(lambda late: _write_late(opening, late))
-            say("subscription-late", connection=connection)
+            note("subscription-late", connection=connection)
         except OutsideError as failure:
-            say("subscription-failed", connection=connection, failure=failure_of(failure))
+            note("subscription-failed", connection=connection, failure=failure_of(failure))
         return Found("live-unavailable", ended=ended)
 
 
@@ -151,7 +151,7 @@ def _write_late(opening: Opening, subscribing: "Future[Subscription | None]") ->
         found = Found("live", subscribing.result())
         opening.store.visits.change(*opening.name, found.onto)
     except AntesalaError as failure:
-        say("subscription-lost", connection=opening.context.connection, failure=failure_of(failure))
+        note("subscription-lost", connection=opening.context.connection, failure=failure_of(failure))
 
 
 def _link(opening: Opening, linking: "Future[str | None] | None", seconds: float) -> str:
@@ -161,5 +161,5 @@ def _link(opening: Opening, linking: "Future[str | None] | None", seconds: float
     try:
         return linking.result(timeout=seconds) or ""
     except (TimeoutError, OutsideError) as failure:
-        say("link-missing", connection=opening.context.connection, failure=failure_of(failure))
+        note("link-missing", connection=opening.context.connection, failure=failure_of(failure))
         return ""

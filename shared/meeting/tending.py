@@ -9,7 +9,7 @@ from shared.clock import Clock, Entropy, parse_timestamp, timestamp
 from shared.context import ContextSeal, VisitContext
 from shared.errors import OutsideError
 from shared.events import failure as failure_of
-from shared.events import say
+from shared.events import note
 from shared.meeting.opening import Opening
 from shared.sealing import Sealer
 from shared.store.visits import Visit
@@ -66,14 +66,14 @@ class Tending:
         try:
             self._send(opening, event=MOVED, delay=0.0)
         except OutsideError as failure:
-            say("tend-not-woken", connection=opening.context.connection, failure=failure_of(failure))
+            note("tend-not-woken", connection=opening.context.connection, failure=failure_of(failure))
 
     def _queue(self, opening: Opening, turn: str = "") -> bool:
         """False when the queue does not take it: the visit starts, and the next launch tries again."""
         try:
             self._send(opening, turn=turn)
         except OutsideError as failure:
-            say("tend-not-queued", connection=opening.context.connection, failure=failure_of(failure))
+            note("tend-not-queued", connection=opening.context.connection, failure=failure_of(failure))
             return False
         return True
 

@@ -6,7 +6,7 @@ partition of its own; a row there without a connection behind it (a creation cut
 """
 
 from shared.connection import Approved, Connection, Region, Revision
-from shared.events import say
+from shared.events import note
 from shared.store.table import ChangedMeanwhile, Row, Table, Write, after, key_text, packed, unpacked
 
 _HEAD = "head"
@@ -107,7 +107,7 @@ class Connections:
         if connection.region == self._region and connection.id == row.pk:
             return connection
         # A row that was copied into another region's account must not be served from there.
-        say("wrong-region", connection=row.pk)
+        note("wrong-region", connection=row.pk)
         return None
 
 
