@@ -43,6 +43,16 @@ RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
         ),
         r"\1[removed]",
     ),
+    (
+        "row",
+        re.compile(r"(?i)(PartitionKey|RowKey)(\s*(?:=|%3D|eq|ge|lt)\s*)(?:'[^']*'|%27.*?%27)"),
+        r"\1\2[removed]",
+    ),
+    (
+        "resource",
+        re.compile(r"\b(Patient|RelatedPerson|Person|Practitioner|Appointment|Encounter)(/|%2F)[\w.-]+"),
+        r"\1\2[removed]",
+    ),
     ("email", re.compile(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "[address]"),
     ("phone", re.compile(r"(?i)(?:tel:)?\+\d[\d ().-]{6,18}\d"), "[number]"),
     ("phone of America", re.compile(r"(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), "[number]"),

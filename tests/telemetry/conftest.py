@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from sandbox.host.journal import JsonLines
 from shared.redaction import TALKATIVE, guard
+from tests.config.conftest import house
 from tests.launch.conftest import World, own_keys
 from tests.telemetry.capture import Captured
+from tests.writeback.conftest import connection_id, light, office
+
+__all__ = ["connection_id", "house", "light", "office"]
 
 
 @pytest.fixture
@@ -31,5 +34,5 @@ def captured() -> Iterator[Captured]:
 
 
 @pytest.fixture
-def world() -> Any:
+def world() -> World:
     return World(keys=own_keys())
