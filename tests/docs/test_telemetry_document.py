@@ -1,4 +1,4 @@
-"""``docs/telemetry.md`` lists the events of the table, the checks of the app's health, and asks what is logged."""
+"""``docs/telemetry.md`` lists the events of the table and the health, and asks for what exists."""
 
 import re
 from pathlib import Path

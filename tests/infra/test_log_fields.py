@@ -41,7 +41,7 @@ def log(root: logging.Logger, name: str, text: str, *args: object, **fields: obj
 
 def fields_of(query: str, text: str) -> dict[str, object]:
     """What the query takes out of a text."""
-    pattern = re.search(r'extract\(@'([^']+)', 1, message\)', (QUERIES / query).read_text("utf-8"))
+    pattern = re.search(r"extract\(@'([^']+)', 1, message\)", (QUERIES / query).read_text("utf-8"))
     assert pattern
     found = re.search(pattern[1], text)
     return json.loads(found[1]) if found else {}

@@ -20,7 +20,7 @@ from shared.web import Request, Response, redirect
 from tests.fakes import FakeClock, SeededEntropy
 
 QUERIES = Path(__file__).resolve().parents[2] / "infra" / "queries"
-CONNECTION = "e-abcdefghijkmnpqrstuv"
+CONNECTION = "eabcdefghijkmnop"
 OF_LINES = ("server-errors", "launches", "legs", "slow")
 
 

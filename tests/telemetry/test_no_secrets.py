@@ -138,7 +138,7 @@ def test_a_launch_should_log_nothing_of_why_there_is_no_room(
     def fail(*_: Any) -> Any:
         raise failure
 
-    served.rooms.open = fail  # type: ignore[method-assign]
+    served.rooms.open = fail  # type: ignore[method-assign, assignment]
     assert launched(served, "patient", "Patient/pat-1", LAUNCH).status >= 500
     assert quiet.events("refused", "surprise")
 
@@ -158,8 +158,8 @@ def test_a_sign_in_should_log_nothing_of_the_account(served: World, quiet: Captu
 @pytest.fixture
 def visit(served: World) -> AfterLaunch:
     members = {"patient": PATIENT, "sessionId": VISIT}
-    cookies_and_all = served.launch("patient", "Patient/pat-1", members)
-    assert cookies_and_all.status == 303
+    answered = served.launch("patient", "Patient/pat-1", members)
+    assert answered.status == 303
     return AfterLaunch(served, served.rooms.opened[-1][0])
 
 

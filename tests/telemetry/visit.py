@@ -89,7 +89,7 @@ class AfterLaunch:
             return edge.api(req, self.ingress.notifications, services=cast("Any", self.world.services))
 
         answer: func.HttpResponse = edge.traced(trigger)(request)
-        return answer.status_code
+        return int(answer.status_code)
 
     def played(self) -> House:
         """The host takes what is queued, and what that queues."""
