@@ -8,6 +8,7 @@ _ONE = f"{_ALL}/{{connection}}"
 
 JSON: tuple[Route[Handler], ...] = (
     Route("config_jwks", "config/jwks/{connection}", READ, lambda on: on.portal.jwks),
+    Route("api_deep_check", "config/api/health", GET, lambda on: on.api.health),
     Route("api_openapi", "config/api/openapi.json", GET, lambda on: on.api.document),
     Route("api_connections", _ALL, GET, lambda on: on.api.everything),
     Route("api_create", _ALL, POST, lambda on: on.api.create),

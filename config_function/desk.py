@@ -12,6 +12,7 @@ from config_function.checks.ours import OwnProbes
 from config_function.checks.waiting import WaitingProbes
 from config_function.clinicians import Clinicians
 from config_function.connections import Connections
+from config_function.deep_check import DeepCheck
 from config_function.health import Healths
 from config_function.letters import Letters
 from config_function.organization import Organization
@@ -54,6 +55,7 @@ class Desk:
     healths: Healths
     letters: Letters
     persons: PersonRequests
+    deep_check: DeepCheck
 
 
 def desk(services: Services) -> Desk:
@@ -93,6 +95,13 @@ def desk(services: Services) -> Desk:
         healths=Healths(services.stores, services.clock),
         letters=_letters(services),
         persons=_persons(services),
+        deep_check=DeepCheck(
+            services.stores,
+            services.secrets,
+            services.entra,
+            services.clock,
+            shared=len(settings.tenants) > 1,
+        ),
     )
 
 

@@ -11,7 +11,6 @@
 """
 
 import contextlib
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,10 +20,10 @@ from typing import Protocol
 
 from shared.clock import Clock, timestamp
 from shared.errors import OutsideError
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.store.queues import Queue
 from shared.store.table import ChangedMeanwhile, Row, Table, Write
-
-log = logging.getLogger("antesala.retention")
 
 PARKED = "writeback-parked"
 PARKED_DAYS = 30
@@ -103,8 +102,7 @@ class Retention:
         parts += [(rule.table, partial(run.rows, rule)) for rule in (*RULES[first:], *RULES[:first])]
         failures = [failure for name, part in parts if (failure := _failure(store, name, part)) is not None]
         counts = ", ".join(f"{name} {count}" for name, count in run.counts.items())
-        extra = {"event": "retention", "region": store.name, "deleted": sum(run.counts.values())}
-        log.info("kept long enough in %s: %s", store.name, counts, extra=extra)
+        note("retention", region=store.name, deleted=sum(run.counts.values()), counts=counts)
         if failures:
             raise failures[0]
         return run.counts
@@ -163,8 +161,7 @@ def _failure(store: Store, name: str, part: Callable[[], None]) -> OutsideError 
     try:
         part()
     except OutsideError as failure:
-        extra = {"event": "retention-failed", "region": store.name}
-        log.warning("not deleted in %s of %s: %s", name, store.name, failure, extra=extra)
+        note("retention-failed", region=store.name, table=name, failure=failure_of(failure))
         return failure
     return None
 

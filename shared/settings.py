@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self, get_args
 from urllib.parse import urlsplit
 
+from shared import telemetry
 from shared.connection import Region
 from shared.errors import AntesalaError
 
@@ -93,6 +94,8 @@ class Settings:
     # By how much our waits are shorter: deadlines of calls, leases, pauses of write-back. More than 1 in the
     # sandbox only, where a day of trouble must fit into minutes.
     hurry: float = 1.0
+    # Whether log lines go to Azure Monitor by OpenTelemetry (an optional package) and not by the host.
+    opentelemetry: bool = False
 
     @property
     def sandbox(self) -> bool:
@@ -136,6 +139,7 @@ class Settings:
                 "ANTESALA_SUBSCRIPTION_SECONDS", cls.subscription_seconds, 0, 30
             ),
             hurry=reader.number("ANTESALA_HURRY", cls.hurry, 1, 20),
+            opentelemetry=reader.choice("ANTESALA_OPENTELEMETRY", ("off", "on"), "off") == "on",
         )
         faults = (*reader.faults, *_contradictions(settings))
         if faults:
@@ -159,8 +163,8 @@ class _Reader:
             self.faults.append(f"{name} is missing")
         return text or default
 
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        text = self.text(name, required=True)
+    def choice(self, name: str, choices: tuple[str, ...], default: str = "") -> str:
+        text = self.text(name, default, required=not default)
         if text and text not in choices:
             self.faults.append(f"{name} must be one of {', '.join(choices)}")
         return text
@@ -237,6 +241,8 @@ def _contradictions(settings: Settings) -> list[str]:
     known = [account for account in accounts if account]
     # Two regions in one account would put a hospital's data where it was promised never to lie.
     checks.append((len(known) != len(set(known)), "two regions share one storage account"))
+    absent = settings.opentelemetry and not telemetry.installed()
+    checks.append((absent, f"ANTESALA_OPENTELEMETRY is on, but {telemetry.PACKAGE} is not installed"))
     return [fault for wrong, fault in checks if wrong]
 
 

@@ -9,6 +9,7 @@ import os
 import threading
 from dataclasses import dataclass
 
+from shared import telemetry
 from shared.clock import Clock, Entropy, SystemClock, SystemEntropy
 from shared.connection import Region
 from shared.context import ContextSeal
@@ -27,6 +28,7 @@ from shared.meeting import Rooms
 from shared.oidc import KeySets
 from shared.outbound import Outbound
 from shared.pages import Pages
+from shared.redaction import guard
 from shared.sealing import Pseudonyms, Sealer
 from shared.secrets import Secrets, secrets_of
 from shared.settings import Settings
@@ -145,8 +147,10 @@ def services() -> Services:
     with _lock:
         if not _built:
             settings = Settings.from_environ(os.environ)
+            guard(logging.getLogger())
             if not settings.sandbox:
                 show_fields(logging.getLogger())
+            telemetry.soon(settings)
             _built.append(build(settings))
         return _built[0]
 

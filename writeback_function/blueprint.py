@@ -15,6 +15,7 @@ from writeback_function.fold import Fold
 from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
 from writeback_function.outbox import Outbox
 from writeback_function.poison import Poison
+from writeback_function.taking import taken
 from writeback_function.tend import Graphs, Tend
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
@@ -100,6 +101,7 @@ def _poison() -> Poison:
 
 @bp.function_name("attendance_notifications")
 @bp.route("attendance/notifications", methods=["POST"])
+@edge.traced
 def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
     """Call events from Microsoft Graph."""
     return edge.api(req, _ingress().notifications, services=services(), body_limit=NOTIFICATION_BYTES)
@@ -107,6 +109,7 @@ def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.function_name("attendance_lifecycle")
 @bp.route("attendance/lifecycle", methods=["POST"])
+@edge.traced
 def attendance_lifecycle(req: func.HttpRequest) -> func.HttpResponse:
     """What becomes of subscriptions, from Microsoft Graph."""
     return edge.api(req, _ingress().lifecycle, services=services(), body_limit=NOTIFICATION_BYTES)
@@ -119,17 +122,17 @@ def _register(region: Region) -> None:
     @bp.function_name(f"fold_{region}")
     @bp.queue_trigger("message", queue_name="attendance", connection=account)
     def fold(message: func.QueueMessage) -> None:
-        _fold().fold(message.get_body().decode())
+        taken(f"attendance {region}", lambda: _fold().fold(message.get_body().decode()))
 
     @bp.function_name(f"deliver_{region}")
     @bp.queue_trigger("message", queue_name="writeback", connection=account)
     def deliver(message: func.QueueMessage) -> None:
-        _deliver().deliver(message.get_body().decode())
+        taken(f"writeback {region}", lambda: _deliver().deliver(message.get_body().decode()))
 
     @bp.function_name(f"tend_{region}")
     @bp.queue_trigger("message", queue_name="tend", connection=account)
     def tend(message: func.QueueMessage) -> None:
-        _tend().tend(message.get_body().decode())
+        taken(f"tend {region}", lambda: _tend().tend(message.get_body().decode()))
 
     for queue in QUEUES:
         _register_poison(region, account, queue)
@@ -139,7 +142,8 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
     @bp.function_name(f"poison_{queue}_{region}")
     @bp.queue_trigger("message", queue_name=f"{queue}-poison", connection=account)
     def poison(message: func.QueueMessage) -> None:
-        _poison().park(services().stores.region(region), queue, message.get_body())
+        store = services().stores.region(region)
+        taken(f"{queue}-poison {region}", lambda: _poison().park(store, queue, message.get_body()))
 
 
 def _register_retention(region: Region) -> None:
@@ -149,7 +153,11 @@ def _register_retention(region: Region) -> None:
     @bp.timer_trigger("tick", schedule=HOURLY)
     def retention(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
         house = services()
-        Retention(house.clock).run(house.stores.region(region))
+
+        def run() -> None:
+            Retention(house.clock).run(house.stores.region(region))
+
+        taken(f"retention {region}", run)
 
 
 for _region in enabled_regions():

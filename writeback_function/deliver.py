@@ -8,15 +8,17 @@ Trips to storage for one that is told at the first attempt: claim and lane in on
 that it has begun, outcome and lane in one.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from shared import trace
 from shared.clock import Clock, Entropy, parse_timestamp
 from shared.context import ContextSeal, VisitContext
 from shared.ehr.registry import Adapters
 from shared.errors import OutsideError, StatusRefused
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.messages import WritebackMessage
 from shared.parked import PARKED
 from shared.sealing import Sealer
@@ -30,8 +32,6 @@ from writeback_function.judging import Judging
 from writeback_function.outbox import Outbox
 from writeback_function.patience import NEVER, Patience, patience_for, status_of
 from writeback_function.telling import tell_outcome
-
-log = logging.getLogger("antesala.writeback")
 
 BUSY_SECONDS = 1.0
 STORAGE_SECONDS = 30.0
@@ -93,6 +93,11 @@ class Deliver:
         message = WritebackMessage.read(text, self._sealer)
         context = self._contexts.open(message.context)
         run = _Run(self._stores.of(context.connection), message, context)
+        with trace.entered(message.traceparent or context.trace):
+            trace.about(context.visit_key)
+            self._delivered(run)
+
+    def _delivered(self, run: _Run) -> None:
         turn = self._breaker.enter(run.connection)
         if isinstance(turn, Wait):
             self._deferred(run, turn)
@@ -101,10 +106,10 @@ class Deliver:
             self._claimed(run, turn)
         except StorageUnavailable as failure:
             # The host's tries are over in minutes, an outage is not.
-            if self._age(message) >= self._seconds:
+            if self._age(run.message) >= self._seconds:
                 raise
-            self._later(run.store, message, STORAGE_SECONDS + self._entropy.between(0, STORAGE_SECONDS))
-            log.warning("storage: %s", failure, extra=self._extra("retry", run, reason="storage"))
+            self._later(run.store, run.message, STORAGE_SECONDS + self._entropy.between(0, STORAGE_SECONDS))
+            note("retry", **self._about(run), reason="storage", failure=failure_of(failure))
         finally:
             turn.leave()
 
@@ -118,7 +123,7 @@ class Deliver:
         )
         if not run.message.waits:
             run.store.operations.waits(run.connection, run.waiting("deferred"))
-            log.info("deferred", extra=self._extra("deferred", run))
+            note("deferred", **self._about(run))
 
     def _claimed(self, run: _Run, turn: Turn) -> None:
         operations = run.store.operations
@@ -140,7 +145,7 @@ class Deliver:
         try:
             run.store.operations.give_back(held)
         except Exception as failure:  # noqa: BLE001 - must not hide why
-            log.warning("claim not given back: %s", failure, extra=self._extra("claim-kept", run))
+            note("claim-kept", **self._about(run), failure=failure_of(failure))
 
     def _judged(self, run: _Run, held: Held, turn: Turn) -> None:
         # Read inside the lane: what another worker learned meanwhile counts.
@@ -189,7 +194,7 @@ class Deliver:
         if held.resumed:
             # The run that died may have been parking it.
             run.store.dead_letters.remove(run.connection, run.operation)
-        log.info("told", extra=self._extra("told", run))
+        note("told", **self._about(run))
 
     def _failed(self, run: _Run, held: Held, turn: Turn, failure: OutsideError) -> None:
         patience = patience_for(failure)
@@ -209,7 +214,7 @@ class Deliver:
         copy = run.message.again()
         self._later(run.store, copy, min(max(grown, asked), LONGEST_DELAY))
         run.store.operations.give_back(held, run.waiting(patience.name, copy.attempt))
-        log.warning("told later: %s", failure, extra=self._extra("retry", run, reason=patience.name))
+        note("retry", **self._about(run), reason=patience.name, failure=failure_of(failure))
 
     def _park(self, run: _Run, held: Held, reason: str, status: int = 0) -> None:
         """Nothing is dropped silently: a row that says why, the message itself, and only then the outcome."""
@@ -221,8 +226,7 @@ class Deliver:
         parked = replace(run.message, waits=False)
         run.store.queue(PARKED).send(parked.text(self._sealer))
         run.store.operations.finish(held, "parked", run.waited(held))
-        extra = self._extra("parked", run, reason=reason, status=status)
-        log.error("parked: %s %d", reason, status, extra=extra)
+        note("parked", **self._about(run), reason=reason, status=status)
 
     def _later(self, store: RegionStore, message: WritebackMessage, delay: float) -> None:
         store.queue("writeback").send(message.text(self._sealer), delay=delay)
@@ -230,6 +234,10 @@ class Deliver:
     def _age(self, message: WritebackMessage) -> float:
         return (self._clock.now() - parse_timestamp(message.since)).total_seconds()
 
-    def _extra(self, event: str, run: _Run, **more: Any) -> dict[str, Any]:
-        known = {"event": event, "connection": run.connection, "attempt": run.message.attempt}
-        return {**known, "age_seconds": self._age(run.message), **more}
+    def _about(self, run: _Run) -> dict[str, Any]:
+        """What every line of a message has."""
+        return {
+            "connection": run.connection,
+            "attempt": run.message.attempt,
+            "age_seconds": self._age(run.message),
+        }

@@ -8,14 +8,15 @@ down yet) is not left to the host, which would give the message up after twelve 
 delay as long as the message has waited so far, for ``PATIENCE``. Only what nobody foresaw counts as a try.
 """
 
-import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+from shared import trace
 from shared.clock import Clock
 from shared.context import ContextSeal, VisitContext
 from shared.errors import AnswerRefused, AntesalaError, OutsideError
+from shared.events import note
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.subscriptions import is_client_state
 from shared.messages import AttendanceMessage, MessageRefused
@@ -25,8 +26,6 @@ from shared.visit.ledger import Ledger
 from shared.visit.roster import Sighting
 from writeback_function.case import Case, find_case
 from writeback_function.outbox import Outbox
-
-log = logging.getLogger("antesala.attendance")
 
 PATIENCE = timedelta(hours=4)
 """As long as Graph itself brings a notification again; then come the host's tries, and the dead letters."""
@@ -69,17 +68,21 @@ class Fold:
             _refused(failure)
             return
         context = self._contexts.open(message.context)
-        try:
-            self._folded(message, context)
-        except (MessageRefused, NotGenuine) as failure:
-            _refused(failure)
-        except (NotYetKnown, ChangedMeanwhile, OutsideError) as failure:
-            self._later(text, message, context, failure)
+        with trace.entered(message.traceparent or context.trace):
+            trace.about(context.visit_key)
+            try:
+                self._folded(message, context)
+            except (MessageRefused, NotGenuine) as failure:
+                _refused(failure)
+            except (NotYetKnown, ChangedMeanwhile, OutsideError) as failure:
+                self._later(text, message, context, failure)
 
     def _folded(self, message: AttendanceMessage, context: VisitContext) -> None:
         case = self._case(context)
         event = self._genuine(case, message)
         self._outbox.hand_on(case.changed(lambda ledger: with_event(ledger, event)), message.context)
+        age = (self._clock.now() - message.at).total_seconds()
+        note("folded", connection=context.connection, kind=event.kind, age_seconds=age)
 
     def _later(
         self, text: str, message: AttendanceMessage, context: VisitContext, failure: AntesalaError
@@ -90,8 +93,7 @@ class Fold:
             raise failure
         delay = min(max(waited.total_seconds(), _FIRST_DELAY), _LONGEST_DELAY)
         self._stores.of(context.connection).queue("attendance").send(text, delay=delay)
-        extra = {"event": "fold-later", "connection": context.connection, "why": type(failure).__name__}
-        log.warning("notification later: %s", type(failure).__name__, extra=extra)
+        note("fold-later", connection=context.connection, reason=type(failure).__name__)
 
     def _case(self, context: VisitContext) -> Case:
         case = find_case(self._stores, context)
@@ -137,7 +139,7 @@ class Fold:
 
 def _refused(failure: AntesalaError) -> None:
     why = getattr(failure, "why", type(failure).__name__)
-    log.warning("notification refused: %s", why, extra={"event": "not-genuine", "why": why})
+    note("not-genuine", reason=why)
 
 
 def with_event(ledger: Ledger, event: CallEvent) -> Ledger:

@@ -3,6 +3,7 @@
 In this order, so that a crash in between queues it again; the claims in ``Operations`` make that harmless.
 """
 
+from shared import trace
 from shared.clock import Clock, timestamp
 from shared.messages import WritebackMessage
 from shared.sealing import Sealer
@@ -72,6 +73,7 @@ class Outbox:
             instant=operation.at,
             reconstructed=operation.reconstructed,
             since=timestamp(self._clock.now()),
+            traceparent=trace.traceparent(),
         )
         delay = self._held[bearing(view, operation)]
         case.store.queue("writeback").send(message.text(self._sealer), delay=delay)
