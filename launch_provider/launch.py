@@ -11,6 +11,7 @@ response says.
 
 import hashlib
 import hmac
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,8 @@ from shared.launch.passage import Finished
 from shared.launch.who import ehr_user
 from shared.store.ehr_users import Link
 from shared.web import Request, Response, redirect
+
+_log = logging.getLogger("antesala.launch")
 
 SIDE: Side = "provider"
 _OPENS = frozenset({VIEW})
@@ -73,6 +76,7 @@ class ProviderDoor:
         opens = None if arrival.opens == VIEW else self._door.opens(context, finished.revision.policy)
         if link is not None:
             self._same_person(link, finished, user)
+            self._named_anew(link, arrival.sub_mac)
         name = self._name(finished, user) if link is None else ""
         if opens is not None:
             waits = Stage("wait", arrival.connection, arrival, name, link.oid if link else "")
@@ -117,6 +121,16 @@ class ProviderDoor:
             raise Refusal("identity-missing", "this link was made with an id_token")
         if not self._services.pseudonyms.matches("ehr-sub", _person(finished, user), link.sub_mac):
             raise Refusal("ehr-user-changed")
+
+    def _named_anew(self, link: Link, sub_mac: str) -> None:
+        """A link made with an older visit key moves to the one in use, so that the older can be dropped."""
+        if not link.sub_mac or link.sub_mac == sub_mac:
+            return
+        try:
+            self._services.stores.of(link.connection).ehr_users.name_anew(link, sub_mac)
+        except OutsideError as error:
+            # The older key knows it still: the next launch tries again.
+            _log.warning("link not moved to the key in use: %s", type(error).__name__)
 
     def _name(self, finished: Finished, user: str) -> str:
         """How the EHR calls its user, read now and shown once; their EHR user ID where it does not say."""

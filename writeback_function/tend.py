@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.clock import Clock, Entropy, parse_timestamp, timestamp
 from shared.context import ContextSeal, VisitContext
-from shared.errors import OutsideError, SealError
+from shared.errors import OutsideError, SealError, SealUnknown
 from shared.graph.reports import Report, Reports
 from shared.graph.subscriptions import Subscriptions
 from shared.meeting.tending import MOVED, tend_message
@@ -100,10 +100,15 @@ class Tend:
         self._entropy = entropy
 
     def tend(self, text: str) -> None:
-        """Takes one message: looks after the visit once and, unless it is over, queues the next look."""
+        """Takes one message: looks after the visit once and, unless it is over, queues the next look.
+
+        SealUnknown for what no key opens: ours all the same, so it is parked until its key is back.
+        """
         try:
             message = opened("tend", text, self._sealer)
             context = self._contexts.open(str(message.get("c", "")))
+        except SealUnknown:
+            raise
         except (MessageRefused, SealError) as failure:
             log.warning("tend message refused: %s", type(failure).__name__)
             return
