@@ -124,4 +124,4 @@ class SealBroken(SealError):
 
 
 class SealUnknown(SealBroken):
-    """It has the form of what we seal, but no key at hand opens it. In a queue of ours: its key was dropped."""
+    """It has the form of what we seal, but no key at hand opens it: in a queue of ours, one was dropped."""
