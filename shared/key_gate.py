@@ -68,7 +68,7 @@ class KeyGate:
 
 
 def tell(found: Collection[Finding]) -> None:
-    """A line in the log for each finding; an alert hears of its event."""
+    """A line in the log for each finding, under an event of its kind."""
     for finding in found:
         event = "keys-expiring" if finding.soon else "keys-refused" if finding.stops else "keys-expired"
         level = logging.WARNING if finding.soon else logging.ERROR

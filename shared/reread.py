@@ -68,10 +68,9 @@ class Reread[T]:
 
     def anew(self) -> None:
         """Looks now, unless that was done within ``AGAIN``. Threads that ask while one looks wait for it."""
-        before = self._known
         with self._lock:
             known = self._known
-            if known is before and (known is None or self._clock.now() - known.at >= AGAIN):
+            if known is None or self._clock.now() - known.at >= AGAIN:
                 self._look(force=True)
 
     def _look(self, *, force: bool = False) -> _Known[T]:

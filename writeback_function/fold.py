@@ -3,8 +3,8 @@
 Order: whose visit, is it Graph's, is it this visit's, decrypt, add facts under the row's ETag, queue what is
 due, mark it. A crash anywhere leaves a message that comes again; everything it repeats is harmless.
 
-A sealed message that no key opens is ours all the same, because nobody else fills our queues: it is left to the
-host, and ends among the dead letters, from where it is driven again once its key is back.
+A sealed message that no key opens is ours all the same, because nobody else fills our queues: it is left to
+the host, which parks it, and can be queued again once its key is back.
 
 What fails in passing (keys or storage out of reach, a row that too many write, a subscription not written
 down yet) is not left to the host, which would give the message up after twelve tries: a copy is queued with a

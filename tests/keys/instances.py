@@ -18,9 +18,12 @@ class Instances:
     """Two instances' keys, of which one serves now: what a ``Sealer`` sees behind a load balancer."""
 
     def __init__(self, vault: MemorySecrets, name: str, clock: Clock) -> None:
-        self._made = lambda: SymmetricKeys(vault, name, clock)
+        self._vault, self._name, self._clock = vault, name, clock
         self._all = [self._made(), self._made()]
         self.serving = 0
+
+    def _made(self) -> SymmetricKeys:
+        return SymmetricKeys(self._vault, self._name, self._clock)
 
     def restart(self) -> None:
         """The instance that serves begins anew, and has read nothing yet."""

@@ -111,11 +111,8 @@ def test_what_a_dropped_key_sealed_is_parked_and_goes_on_when_the_key_is_back(
     item = house.text(house.item(house.event(5, home("d"))))
     if queue == "writeback":
         house.folding.fold(item)
-    text = {
-        "attendance": lambda: item,
-        "tend": office.first,
-        "writeback": lambda: house.waiting().pop().text,
-    }[queue]()
+        item = house.waiting().pop().text
+    text = office.first() if queue == "tend" else item
     before = vault.secrets["sealing-keys"]
     rotate(vault, "sealing-keys", "replace", house.clock)
     house.clock.advance(301)

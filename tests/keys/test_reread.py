@@ -47,7 +47,7 @@ def test_a_version_as_it_was_before_there_were_dates_goes_on_working() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{}", '["AAAA"]', "no json", '[{"from": "2026-03-02T15:00:00Z"}]', '[{"key": 7}]', "[null]",
+    "text", ["[]", "{}", '["AAAA"]', "no json", '[{"from": 7}]', '[{"key": 7}]', "[null]",
              f'[{{"key": "{symmetric(1)}", "from": "soon"}}]', f'[{{"key": "{symmetric(1)}", "from": 7}}]']
 )  # fmt: skip
 def test_a_version_that_cannot_be_used_takes_no_good_one_s_place(
