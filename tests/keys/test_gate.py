@@ -83,8 +83,11 @@ def test_a_silent_vault_refuses_nobody_and_is_asked_again(clock: FakeClock) -> N
     gate.wait(5)
     gate.need_passed()
     clock.advance(30)
-    gate.need_passed()
+    # Begins the second look, and may be told what it finds already.
+    with contextlib.suppress(KeysError):
+        gate.need_passed()
     gate.wait(5)
+    assert looks.number == 2
     with pytest.raises(KeysError):
         gate.need_passed()
 
