@@ -122,7 +122,7 @@ def _checks(services: Services, addresses: Addresses) -> Checks:
     return Checks(
         EhrProbes(services.discovery, services.tokens),
         MicrosoftProbes(settings.client_id, services.entra, services.meetings, services.licences),
-        OwnProbes(addresses, outbound, clock, services.entropy),
+        OwnProbes(addresses, outbound, services.key_review, clock, services.entropy),
         WaitingProbes(services.stores, clock, shared=len(settings.tenants) > 1),
         ClockProbe(outbound, services.discovery, settings.login_url),
     )

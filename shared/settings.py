@@ -21,7 +21,7 @@ GRAPH_PUBLISHER = "0bf30f3b-4a52-48df-9a82-234910c4a086"
 
 # Azure hands over a reference that it could not resolve as the literal text (reference functions.md section
 # 7).
-_UNRESOLVED = "@Microsoft.KeyVault("
+UNRESOLVED = "@Microsoft.KeyVault("
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 _HOST_AND_PORT = re.compile(rf"(?:{_HOST.pattern})(?::[0-9]{{1,5}})?")
@@ -156,7 +156,7 @@ class _Reader:
 
     def text(self, name: str, default: str = "", *, required: bool = False) -> str:
         text = self._environ.get(name, "").strip()
-        if text.startswith(_UNRESOLVED):
+        if text.startswith(UNRESOLVED):
             self.faults.append(f"{name} is a Key Vault reference that Azure could not resolve")
             return default
         if required and not text:

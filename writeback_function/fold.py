@@ -3,6 +3,9 @@
 Order: whose visit, is it Graph's, is it this visit's, decrypt, add facts under the row's ETag, queue what is
 due, mark it. A crash anywhere leaves a message that comes again; everything it repeats is harmless.
 
+A sealed message that no key opens is ours all the same, because nobody else fills our queues: it is left to
+the host, which parks it, and can be queued again once its key is back.
+
 What fails in passing (keys or storage out of reach, a row that too many write, a subscription not written
 down yet) is not left to the host, which would give the message up after twelve tries: a copy is queued with a
 delay as long as the message has waited so far, for ``PATIENCE``. Only what nobody foresaw counts as a try.
@@ -11,6 +14,7 @@ delay as long as the message has waited so far, for ``PATIENCE``. Only what nobo
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from shared import trace
 from shared.clock import Clock
@@ -34,7 +38,7 @@ _LONGEST_DELAY = 300.0
 
 
 class NotYetKnown(AntesalaError):
-    """Graph's, and for this visit, but its subscription is not written down yet: the message comes again."""
+    """Graph's, and for this visit, but we do not know its subscription or certificate yet: it comes again."""
 
 
 class Fold:
@@ -105,12 +109,21 @@ class Fold:
         tenant = case.approved.connection.tenant
         self._notifications.authentic(message.item, message.tokens, message.at)
         self._belongs(case, message, tenant)
-        document = self._notifications.decrypt(message.item)
+        document = self._decrypted(message)
         try:
             return self._notifications.event(document, tenant)
         except AnswerRefused as failure:
             # Only here: a key set that could not be read is a failure in passing, and must come again.
             raise NotGenuine("shape") from failure
+
+    def _decrypted(self, message: AttendanceMessage) -> dict[str, Any]:
+        try:
+            return self._notifications.decrypt(message.item)
+        except NotGenuine as failure:
+            if failure.why != "certificate":
+                raise
+            # Graph says so, and of this visit: a certificate of ours that was not read yet, or taken away.
+            raise NotYetKnown("a certificate that is not among ours") from failure
 
     def _belongs(self, case: Case, message: AttendanceMessage, tenant: str) -> None:
         held = (case.visit.subscription_id, *case.ledger.former)

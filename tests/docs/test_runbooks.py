@@ -27,8 +27,8 @@ def alerts() -> dict[str, str]:
 
 
 def first_cells() -> Counter[str]:
-    """How often each name begins a row, in all documents but the one that lists queues and fields."""
-    pages = [page.read_text("utf-8") for page in PAGES if page.name != "privacy.md"]
+    """How often each name begins a row, in all documents but those that list what is stored and logged."""
+    pages = [page.read_text("utf-8") for page in PAGES if page.name not in ("privacy.md", "telemetry.md")]
     return Counter(code(row[0]) for page in pages for row in rows(page))
 
 
