@@ -1,19 +1,24 @@
-"""The webhooks, and one queue function of each kind per region. A trigger holds no rule."""
+"""The webhooks, and one queue function of each kind per region. A trigger holds no rule.
+
+What takes messages from queues is imported with the first of them: on the plan it runs on instances of its
+own (``function:fold_americas``), and a launch on a cold instance does not wait for it.
+"""
 
 import functools
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from shared import edge
 from shared.connection import Approved, Region
-from shared.ehr.registry import Adapters
 from shared.wiring import enabled_regions, services
-from writeback_function.concluding import Concluding
-from writeback_function.deliver import Deliver
-from writeback_function.fold import Fold, Handing
 from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
-from writeback_function.poison import Poison
-from writeback_function.tend import Graphs, Tend
+
+if TYPE_CHECKING:
+    from shared.ehr.registry import Adapters
+    from writeback_function.deliver import Deliver
+    from writeback_function.fold import Fold, Handing
+    from writeback_function.tend import Tend
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -27,13 +32,17 @@ def _ingress() -> Ingress:
 
 
 @functools.cache
-def _handing() -> Handing:
+def _handing() -> "Handing":
+    from writeback_function.fold import Handing
+
     house = services()
     return Handing(house.sealer, house.clock, house.settings.debounce_seconds)
 
 
 @functools.cache
-def _fold() -> Fold:
+def _fold() -> "Fold":
+    from writeback_function.fold import Fold
+
     house = services()
     return Fold(
         house.stores,
@@ -47,13 +56,17 @@ def _fold() -> Fold:
 
 
 @functools.cache
-def _adapters() -> Adapters:
+def _adapters() -> "Adapters":
+    from shared.ehr.registry import Adapters
+
     house = services()
     return Adapters(house.outbound, house.discovery, house.tokens, house.clock)
 
 
 @functools.cache
-def _deliver() -> Deliver:
+def _deliver() -> "Deliver":
+    from writeback_function.deliver import Deliver
+
     house = services()
     return Deliver(
         house.stores,
@@ -69,7 +82,10 @@ def _deliver() -> Deliver:
 
 
 @functools.cache
-def _tend() -> Tend:
+def _tend() -> "Tend":
+    from writeback_function.concluding import Concluding
+    from writeback_function.tend import Graphs, Tend
+
     house = services()
     graphs = Graphs(house.subscriptions, house.reports)
 
@@ -130,6 +146,8 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
     @bp.function_name(f"poison_{queue}_{region}")
     @bp.queue_trigger("message", queue_name=f"{queue}-poison", connection=account)
     def poison(message: func.QueueMessage) -> None:
+        from writeback_function.poison import Poison
+
         house = services()
         parking = Poison(house.sealer, house.contexts)
         parking.park(house.stores.region(region), queue, message.get_body())

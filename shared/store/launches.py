@@ -1,11 +1,16 @@
-"""The last launches of each connection by reason code, without identities: an administrator's first look."""
+"""The last launches of each connection by reason code, without identities: an administrator's first look.
+
+Nobody's redirect waits for a row of these: they are written beside the request.
+"""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.clock import parse_timestamp
 from shared.connection import Side
+from shared.store.aside import at_once
 from shared.store.log import TimeLog
 from shared.store.table import Table
 
@@ -26,13 +31,18 @@ class Launch:
 class Launches:
     """The launches of one region's connections; about 500 a connection, at most 30 days."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, do: Callable[[Callable[[], None]], None] = at_once) -> None:
+        """``do`` runs what is given to it, now or soon."""
         self._log = TimeLog(table)
+        self._do = do
         self._lock = threading.Lock()
         self._count = 0
 
     def record(self, connection: str, code: str, side: Side, at: str) -> None:
         """Adds a launch, and now and then deletes what is too much or too old. ``at``: RFC 3339."""
+        self._do(lambda: self._record(connection, code, side, at))
+
+    def _record(self, connection: str, code: str, side: Side, at: str) -> None:
         moment = parse_timestamp(at)
         self._log.add(connection, moment, {"code": code, "side": side, "at": at})
         with self._lock:

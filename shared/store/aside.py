@@ -1,0 +1,56 @@
+"""What nobody waits for: done on a thread beside the request that asked for it, in order, and within bounds."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from shared.errors import AntesalaError
+
+MOST = 1_000
+_log = logging.getLogger("antesala.store")
+
+
+class Aside:
+    """One thread, made when first needed. What is under way at an orderly end is finished."""
+
+    def __init__(self, most: int = MOST) -> None:
+        """``most``: how much may wait; what comes beyond that is let go and logged."""
+        self._most = most
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def do(self, call: Callable[[], None]) -> None:
+        """Returns at once; what becomes of the call is only logged."""
+        with self._lock:
+            if self._waiting >= self._most:
+                _log.warning("too much waits: not done")
+                return
+            self._waiting += 1
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
+            self._pool.submit(self._done, call)
+
+    def close(self) -> None:
+        """Waits for what is under way; a later call begins anew."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
+
+    def _done(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except AntesalaError as failure:
+            _log.warning("not done: %s", type(failure).__name__)
+        except Exception:
+            _log.exception("not done")
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+
+def at_once(call: Callable[[], None]) -> None:
+    """For whoever wants to see what became of it."""
+    call()
