@@ -1,4 +1,4 @@
-"""Whole launches while the simulated services take as long as real ones, beside the longest chain of waits."""
+"""Whole launches over services as slow as real ones, beside the longest chain of unavoidable waits."""
 
 import contextlib
 import statistics

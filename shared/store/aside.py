@@ -1,4 +1,4 @@
-"""What nobody waits for: done on a thread beside the request that asked for it, in order, and within bounds."""
+"""What nobody waits for: done on a thread beside the request that asked for it, in order, within bounds."""
 
 import logging
 import threading
@@ -44,7 +44,7 @@ class Aside:
             call()
         except AntesalaError as failure:
             _log.warning("not done: %s", type(failure).__name__)
-        except Exception:
+        except Exception:  # noqa: BLE001 - nobody else would hear of it
             _log.exception("not done")
         finally:
             with self._lock:
