@@ -11,12 +11,14 @@ from bench.house import House, house
 from bench.notices import Notices
 from bench.seeds import CONNECTION, connect, launch_url, launched, link
 from bench.walking import Walker
-from bench.writeback import flood, wait_for
+from bench.writeback import throughput
 from shared.store.table import Write
 
 AT_ONCE = (1, 4, 16, 64)
 QUEUED = (100, 1_000, 2_000)
 ROWS = (1_000, 20_000)
+# Visits that are launched into; their rooms are open already.
+OPEN = 4
 WISHED_QUEUED, WISHED_ROWS = 10_000, 100_000
 """What the emulator takes too long for in a run of ten minutes."""
 _LINEAR = Aim("median", 1.15)
@@ -43,7 +45,7 @@ def measure() -> Iterator[Figure]:
 
 def _launches(running: House) -> Iterator[Figure]:
     """Clinicians who come again, so that each launch is ours and the hospital's token alone."""
-    _at_once(running, 4)
+    _at_once(running, OPEN)
     points = []
     for count in AT_ONCE:
         seconds, each = _at_once(running, count)
@@ -54,7 +56,7 @@ def _launches(running: House) -> Iterator[Figure]:
 
 
 def _at_once(running: House, count: int) -> tuple[float, list[float]]:
-    urls = [launch_url(running, "epic", "provider", number) for number in range(count)]
+    urls = [launch_url(running, "epic", "provider", number % OPEN) for number in range(count)]
 
     def launch(url: str) -> float:
         walker = Walker()
@@ -70,15 +72,12 @@ def _at_once(running: House, count: int) -> tuple[float, list[float]]:
 
 
 def _queued(running: House) -> Iterator[Figure]:
-    """Notifications that are there at once, until the EHR was told of the last."""
+    """Notifications that are there at once, from the first that the EHR was told of to the last."""
     notices, points, first = Notices(running), [], 0
     for count in QUEUED:
-        made = notices.make(range(first, first + count))
+        rate = throughput(running, notices, range(first, first + count))
         first += count
-        begun = time.perf_counter()
-        flood(running, made)
-        wait_for(running, count)
-        points.append(Point(count, time.perf_counter() - begun, running.memory()))
+        points.append(Point(count, count / rate, running.memory()))
     for point in points:
         yield Figure("growth", f"{point.size:,} notifications, each", "ms", point.seconds / point.size * 1000)
     yield _trend("notifications that wait", points)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bench.house import House
 from bench.lean import BASE
@@ -23,6 +23,7 @@ from shared.clock import timestamp
 from shared.connection import Approved, Client, Connection, Endpoints, Revision, VisitSource, Writeback
 from shared.context import VisitContext
 from shared.graph.subscriptions import client_state
+from shared.messages import AttendanceMessage
 from shared.store.visits import Person, Visit
 
 CONNECTION = "abenchwrite22222"
@@ -36,6 +37,13 @@ class Notice:
     visit: str
     path: str
     body: bytes
+
+    def message(self) -> str:
+        """What the webhook would put into the queue."""
+        document = json.loads(self.body)
+        context = parse_qs(urlsplit(self.path).query)["c"][0]
+        tokens = document["validationTokens"]
+        return AttendanceMessage(context, document["value"][0], tokens, datetime.now(UTC)).text()
 
 
 class Notices:

@@ -38,7 +38,10 @@ def measure() -> Iterator[Figure]:
         took, alone = flood(running, notices.make(range(10_000, 10_000 + BULK)))
         yield timed("writeback", f"ingress, {CLIENTS} clients at once", took)
         yield Figure("writeback", "ingress rate", "/s", BULK / alone)
-        rate = [_throughput(running, notices, place) for place in range(2)]
+        rate = [
+            throughput(running, notices, range(20_000 + place * BULK, 20_000 + (place + 1) * BULK))
+            for place in (0, 1)
+        ]
         raw = [raw_loop(running, BULK) for _ in range(2)]
         yield Figure("writeback", "raw receive, POST, delete", "/s", max(raw), note=f"{THREADS} threads")
         ratio = max(rate) / max(raw)
@@ -81,14 +84,18 @@ def _paced(running: House, notices: Sequence[Notice]) -> tuple[list[float], list
     return [told[name] - at for name, at in accepted.items()], took
 
 
-def _throughput(running: House, notices: Notices, place: int) -> float:
-    """Notifications a second from the first POST until the EHR was told of the last."""
-    first = 20_000 + place * BULK
-    made = notices.make(range(first, first + BULK))
-    begun = time.time()
-    flood(running, made)
+def throughput(running: House, notices: Notices, numbers: range) -> float:
+    """Notifications a second that wait in the queue, from the first one told to the EHR to the last.
+
+    They become visible at one moment, so that putting them there is not measured.
+    """
+    made = notices.make(numbers)
+    queue = running.services.stores.region("americas").queue("attendance")
+    visible = time.time() + 2 + len(made) / 100
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda one: queue.send(one.message(), delay=max(0.0, visible - time.time())), made))
     told = wait_for(running, len(made))
-    return len(made) / (max(told.values()) - begun)
+    return len(made) / (max(told.values()) - min(told.values()))
 
 
 def deliver(running: House, made: Sequence[Notice], clients: int) -> Mapping[str, float]:
