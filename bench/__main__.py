@@ -9,6 +9,7 @@ import platform
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,9 @@ def _measured(name: str, figures: list[Figure]) -> int:
         found.extend(measure())
     except PeersMissing as missing:
         print(f"  not measured, the peers cannot be installed here: {missing}")
+        return 1
+    except Exception:  # noqa: BLE001 - the other sections are worth having
+        traceback.print_exc()
         return 1
     figures += found
     print("\n".join(table(found)))

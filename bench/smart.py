@@ -1,7 +1,8 @@
 """SMART legs beside those of fhirclient for Python and for Node, against one authorization server.
 
-All three are launched in turn by the same hospital (the sandbox's strict one, plain FHIR R4, over TLS) and
-authenticate with the same client secret: the one way that all of them know. Where two know more, a second
+What is launched is the patient's device test, whose second leg ends with the verified identity: no visit, no
+Graph. All three are launched in turn by the same hospital (the sandbox's strict one, plain FHIR R4, over TLS)
+and authenticate with the same client secret: the one way that all of them know. Where two know more, a second
 round has both sign with the same RSA key of 2,048 bits. *In process* is what the library itself takes,
 waiting for the hospital included; the rest of a leg is the server around it: the Functions worker and the
 storage's trips here, the same threaded server with Flask, or express.
@@ -14,7 +15,7 @@ import socket
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,9 +25,10 @@ from bench.house import ROOT, House, house
 from bench.peers.install import install
 from bench.seeds import CONNECTION, SECRET, approved, launch_url, publish
 from bench.walking import Walker, onward
+from launch_patient.launch import DEVICE_TEST
 from sandbox.authority import ensure_authority
 from sandbox.children import python
-from shared.connection import Approved
+from shared.connection import Approved, VisitSource
 from shared.keys import SigningKey
 from shared.launch import Finished, SmartFlow
 from shared.web import Request
@@ -58,7 +60,7 @@ def measure() -> Iterator[Figure]:
         (running.folder / "secrets" / "bench-secret").write_text(SECRET)
         jwk = private_jwk(running)
         for way, connection, secret in (("secret", CONNECTION, True), ("RS384", _ASYMMETRIC, False)):
-            made = approved(hospital("fhir", running.at), connection, secret=secret)
+            made = _signing(approved(hospital("fhir", running.at), connection, secret=secret))
             publish(running, made)
             authentication = {"clientSecret": SECRET} if secret else {"clientPrivateJwk": jwk}
             ports = (_free(), _free())
@@ -99,7 +101,7 @@ def _rounds(running: House, peers: Sequence[Peer], inside: "InProcess") -> None:
         for peer in peers:
             first, second = _over_a_socket(running, peer)
             if peer is peers[0]:
-                took = inside.launch(launch_url(running, "fhir", "provider", 1))
+                took = inside.launch(launch_url(running, "fhir", "patient", 1))
             else:
                 took = (float(first.headers["X-Seconds"]), float(second.headers["X-Seconds"]))
             if place >= WARM:
@@ -111,18 +113,23 @@ def _rounds(running: House, peers: Sequence[Peer], inside: "InProcess") -> None:
 def _over_a_socket(running: House, peer: Peer) -> Any:
     walker = Walker()
     try:
-        query = urlsplit(launch_url(running, "fhir", "provider", 1)).query
+        query = urlsplit(launch_url(running, "fhir", "patient", 1)).query
         walker.get(
             f"http://localhost:{urlsplit(peer.launch).port}/healthz"
         )  # the connection is there already
-        first = walker.get(f"{peer.launch}?{query}")
+        first = walker.get(f"{peer.launch}?{query}&open={DEVICE_TEST}")
         there = walker.get(onward(first, f"{peer.name}, leg 1"))
         second = walker.get(onward(there, f"{peer.name}, authorize"))
-        # Without a link ours goes on to Microsoft 365; with the visit's page or the peers' own it ends here.
         onward(second, f"{peer.name}, leg 2")
         return first, second
     finally:
         walker.close()
+
+
+def _signing(made: Approved) -> Approved:
+    """With the algorithm that all peers know, and visits that the device test does not need to read."""
+    patient = replace(made.revision.patient, alg="RS384")
+    return replace(made, revision=replace(made.revision, patient=patient, visit_source=VisitSource()))
 
 
 class Remembered:
@@ -161,14 +168,14 @@ class InProcess:
             tenants=house_of.settings.tenants,
         )
         app = running.at.app_url
-        self._back = f"{app}/launch/provider/callback/{made.connection.id}"
+        self._back = f"{app}/launch/patient/callback/{made.connection.id}"
 
     def launch(self, url: str) -> tuple[float, float]:
         """Seconds of both legs."""
         query = dict(parse_qsl(urlsplit(url).query))
         begun = time.perf_counter()
         response = self._flow.begin(
-            Request("GET", "/"), self._approved, "provider", query["iss"], query["launch"], self._back
+            Request("GET", "/"), self._approved, "patient", query["iss"], query["launch"], self._back
         )
         first = time.perf_counter() - begun
         walker = Walker()
@@ -187,13 +194,13 @@ class InProcess:
 
 
 def _ours(running: House, made: Approved) -> Peer:
-    return Peer("ours", f"{running.at.app_url}/launch/provider/{made.connection.id}")
+    return Peer("ours", f"{running.at.app_url}/launch/patient/{made.connection.id}")
 
 
 def _python(running: House, place: str, port: int) -> Peer:
     base = hospital("fhir", running.at)
     client = {
-        "app_id": base.clients["provider"],
+        "app_id": base.clients["patient"],
         "app_secret": SECRET,
         "redirect_uri": f"http://localhost:{port}/callback",
         "scope": _SCOPE,
@@ -208,7 +215,7 @@ def _python(running: House, place: str, port: int) -> Peer:
 
 def _node(running: House, place: str, port: int, authentication: dict[str, Any], way: str) -> Peer:
     client = {
-        "clientId": hospital("fhir", running.at).clients["provider"],
+        "clientId": hospital("fhir", running.at).clients["patient"],
         "redirectUri": f"http://localhost:{port}/callback",
         "scope": _SCOPE,
         "pkceMode": "required",
@@ -227,7 +234,7 @@ def _register(running: House, made: Approved, peers: Sequence[Peer], *, secret: 
     jwks = f"{running.at.app_tls_url}/config/jwks/{made.connection.id}"
     way = {"secret": SECRET} if secret else {"jwks_url": jwks}
     door = {"launch_url": peers[0].launch, "redirect_uris": backs, **way}
-    running.ask("fhir", "PUT", "/sandbox/registration", {"provider": door})
+    running.ask("fhir", "PUT", "/sandbox/registration", {"patient": door})
 
 
 def _back(peer: Peer, connection: str) -> str:

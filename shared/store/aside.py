@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from shared.errors import AntesalaError
 
@@ -32,6 +32,13 @@ class Aside:
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
             self._pool.submit(self._done, call)
 
+    def settle(self, seconds: float = 2.0) -> None:
+        """Waits until all that was asked for before is done, at most so long."""
+        with self._lock:
+            last = self._pool.submit(int) if self._pool is not None else None
+        if last is not None:
+            wait((last,), seconds)
+
     def close(self) -> None:
         """Waits for what is under way; a later call begins anew."""
         with self._lock:
@@ -49,8 +56,3 @@ class Aside:
         finally:
             with self._lock:
                 self._waiting -= 1
-
-
-def at_once(call: Callable[[], None]) -> None:
-    """For whoever wants to see what became of it."""
-    call()

@@ -60,7 +60,7 @@ class RegionStore:
     @cached_property
     def launches(self) -> Launches:
         """Recent launches by reason code."""
-        return Launches(self.table("Launches"), self.aside.do)
+        return Launches(self.table("Launches"), self.aside)
 
     @cached_property
     def audit(self) -> Audit:

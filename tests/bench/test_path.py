@@ -185,8 +185,9 @@ def test_what_is_done_aside_should_keep_nobody_waiting_and_be_done_in_order() ->
     assert time.monotonic() - begun < 1
     assert done == []
     go.set()
-    aside.close()
+    aside.settle()
     assert done == [0, 1]
+    aside.close()
 
 
 def test_what_is_done_aside_should_have_bounds_and_outlive_failures(caplog: pytest.LogCaptureFixture) -> None:
