@@ -28,24 +28,29 @@ class PerVisit:
     """Operations that reach the EHR: connected and disconnected of both."""
     looks: float = 8.0
     """Messages of ``tend``: six checks of reports, two more for renewal and the end."""
-    launch_trips: float = 8.0
+    launch_trips: float = (10 + 1.2 * 5) / 2.2
     """Storage operations of a launch, leg 1 included: the first of a visit takes 10, others 5."""
-    fold_trips: float = 6.0
-    """Two reads, two writes of the row, one message received and deleted."""
-    tell_trips: float = 9.0
+    fold_trips: float = 6.1
+    """Two reads, two writes of the row and a message, and one received (sixteen at a time) and deleted."""
+    tell_trips: float = 6.1
+    """Two reads, two batches of claim and lane, one write of the row, one message received and deleted."""
     look_trips: float = 6.0
-    visits_partition: float = 14.0
-    """Entities written or read in the connection's partition of ``Visits`` by launches, folds and looks of
-    the busiest quarter of an hour of a visit."""
+    partition: float = 8 + 10 * 3 + 4 * 2 + 8 * 3
+    """Entities of the connection's partition of ``Visits`` that launches, folds, tellings and looks touch."""
     graph_calls: float = 4.0 + 6.0 + 2.0
     """createOrGet, PATCH, subscription, link; reports of six looks; renewal and end of the subscription."""
     ehr_calls: float = 2 * 2.2 + 4.0
     """Token (and for two visits in three a reading) of each launch; each telling."""
     subscription_hours: float = 4.5 + 0.5
     """From the first launch until four hours after the scheduled end."""
-    launch_seconds: float = 1.2
+    untimed_hours: float = 16.5
+    """The same where no end is known: half a day after the first launch, and four hours."""
+    launch_seconds: float = (1.1 + 1.2 * 0.2) / 2.2
+    """Leg 2: 1.1 for the first of a visit and 0.2 for others, while the services take as long as assumed."""
     http_seconds: float = 0.02
+    """Leg 1, and a notification's way into the queue."""
     queue_seconds: float = 0.15
+    """A message on its thread: six trips to storage of some 10 ms, and the EHR or Graph."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,13 @@ LIMITS: tuple[Limit, ...] = (
         "or an earlier end of subscriptions",
     ),
     Limit(
+        "Teams subscriptions, where no end of visits is known",
+        "tenant",
+        10_000,
+        "",
+        "as above; with the join window switched on the appointment is read, and its end is known",
+    ),
+    Limit(
         "meetings of one organizer a month",
         "organizer",
         2_000,
@@ -101,8 +113,20 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit("requests of one storage account", "region", 20_000, "/s", "a stamp more in the region"),
     Limit("Graph requests of the app", "app", 13_000, "/s", "an app registration a stamp"),
-    Limit("instances of the http group", "region", 125, "", "quota of 250 cores a region, or a stamp more"),
-    Limit("instances of the queue groups", "region", 125, "", "quota of 250 cores a region, or a stamp more"),
+    Limit(
+        "instances of the http group",
+        "region",
+        125,
+        "",
+        "half of the 250 cores a region allows; a higher quota and `maximumInstanceCount`, or a stamp more",
+    ),
+    Limit(
+        "instances of the queue groups",
+        "region",
+        125,
+        "",
+        "half of the 250 cores a region allows; a higher quota and `maximumInstanceCount`, or a stamp more",
+    ),
 )
 
 
@@ -153,12 +177,10 @@ def day(visits: float, shared: Deployment, need: PerVisit) -> Day:
     # An instance is paid for while anything runs on it; its slots are filled before there is another.
     paid = http / shared.http_concurrency + queue / shared.queue_concurrency
     loads = {
-        "Teams subscriptions that live at once": per_second
-        * need.subscription_hours
-        * 3_600
-        / shared.tenants,
+        "Teams subscriptions that live at once": _alive(visits, need.subscription_hours, shared),
+        "Teams subscriptions, where no end of visits is known": _alive(visits, need.untimed_hours, shared),
         "meetings of one organizer a month": visits * DAYS_A_MONTH / _organizers(shared),
-        "entities of one table partition": per_second * need.visits_partition / shared.connections,
+        "entities of one table partition": per_second * need.partition / shared.connections,
         "requests of one storage account": per_second * trips / shared.regions,
         "Graph requests of the app": per_second * need.graph_calls,
         "instances of the http group": per_second * http / shared.http_concurrency / shared.regions,
@@ -173,6 +195,11 @@ def day(visits: float, shared: Deployment, need: PerVisit) -> Day:
         ehr=visits * need.ehr_calls,
         loads=tuple(Load(limit, loads[limit.name]) for limit in LIMITS),
     )
+
+
+def _alive(visits: float, hours: float, shared: Deployment) -> float:
+    """How many of a tenant's subscriptions live at once, at most all of its day's."""
+    return visits / shared.tenants * min(1.0, hours / shared.busy_hours)
 
 
 def _alone(need: PerVisit) -> float:

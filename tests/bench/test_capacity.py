@@ -32,8 +32,11 @@ def test_full_instances_should_be_paid_for_by_their_share() -> None:
 
 def test_what_lives_for_hours_should_be_counted_by_its_life() -> None:
     """8,000 visits in eight hours are 1,000 an hour, of which each holds a subscription for five."""
-    found = day(8_000, Deployment(busy_hours=8), replace(NEED, subscription_hours=5))
+    found = day(8_000, Deployment(busy_hours=8), replace(NEED, subscription_hours=5, untimed_hours=16))
     assert share(found, "Teams subscriptions that live at once") == pytest.approx(0.5)
+    assert share(found, "Teams subscriptions, where no end of visits is known") == pytest.approx(0.8), (
+        "all of the day's"
+    )
 
 
 @pytest.mark.parametrize(

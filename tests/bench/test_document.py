@@ -29,6 +29,17 @@ def test_the_figures_should_be_a_run_in_the_scripts_own_form() -> None:
     assert all(line.count(" | ") == len(HEAD) - 1 for line in rows), rows
 
 
+def test_the_model_should_count_with_what_was_measured() -> None:
+    """Legs of launches as the table has them; within a half, for machines differ."""
+    shown = {row.split(" | ")[0]: row.split(" | ")[1] for row in between(TEXT, FIGURES) if " | " in row}
+    first, other = (
+        float(shown[f"| {name}"].split()[0].replace(",", "")) / 1000
+        for name in ("provider first", "patient after provider")
+    )
+    counted = PerVisit().launch_seconds
+    assert counted / 1.5 < (first + 1.2 * other) / 2.2 < counted * 1.5
+
+
 def test_a_run_should_come_back_from_its_json() -> None:
     run = json.loads(written("A machine, 2 cores, Linux", "2030-03-01", [SOME]))
     assert [Figure.read(row) for row in run["figures"]] == [SOME]
