@@ -15,7 +15,7 @@ from bench.writeback import throughput
 from shared.store.table import Write
 
 AT_ONCE = (1, 4, 16, 64)
-QUEUED = (100, 1_000, 2_000)
+QUEUED = (100, 300, 1_000)
 ROWS = (1_000, 20_000)
 # Visits that are launched into; their rooms are open already.
 OPEN = 4
