@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help setup sandbox visit chaos test check format translations conformance keys func clean-sandbox pins audit sbom
+.PHONY: help setup sandbox visit chaos bench performance test check format translations conformance keys func clean-sandbox pins audit sbom
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,6 +27,12 @@ visit: setup-run ## play one visit for each hospital without a browser
 
 chaos: setup-run ## 300 visits while EHRs fail and processes die: is every record the truth? (ARGS="--seed 7")
 	@$(PYTHON) -m sandbox.chaos $(ARGS)
+
+bench: setup-run ## measure latency, cold start, throughput and growth beside floors and peers (ONLY=smart)
+	@$(PYTHON) -m bench $(ONLY)
+
+performance: setup-check ## put the figures of the last `make bench` into docs/performance.md
+	@$(PYTHON) -m bench.document
 
 test: setup ## run every test
 	@$(PYTHON) -m pytest $(ARGS)

@@ -1,23 +1,32 @@
-"""The portal's triggers, made from the tables of routes: one call in, one response out."""
+"""The portal's triggers, made from the tables of routes: one call in, one response out.
+
+The portal itself is imported at its first request: a launch on a cold instance does not wait for it.
+"""
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from config_function.api_routes import JSON
-from config_function.desk import desk
 from config_function.page_routes import OPEN, SIGNED_IN
-from config_function.routes import Handlers, Route
-from config_function.shell import Act
+from config_function.routes import Route
 from shared import edge
 from shared.wiring import services
+
+if TYPE_CHECKING:
+    from config_function.handlers import Handlers
+    from config_function.shell import Act
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]  # the library leaves it untyped
 
 
 @functools.cache
-def _handlers() -> Handlers:
+def _handlers() -> "Handlers":
+    from config_function.desk import desk
+    from config_function.handlers import Handlers
+
     return Handlers(desk(services()))
 
 
@@ -25,7 +34,7 @@ def _page(req: func.HttpRequest, route: Route[edge.Handler]) -> func.HttpRespons
     return edge.page(req, route.handler(_handlers()), audience="admin", services=services())
 
 
-def _signed_in(req: func.HttpRequest, route: Route[Act]) -> func.HttpResponse:
+def _signed_in(req: func.HttpRequest, route: "Route[Act]") -> func.HttpResponse:
     handlers = _handlers()
     act = handlers.shell.guarded(route.handler(handlers))
     return edge.page(req, act, audience="admin", services=services())

@@ -1,9 +1,13 @@
 """The portal's pages: where they are and who makes them. What goes wrong with one becomes a page."""
 
+from typing import TYPE_CHECKING
+
 from config_function.routes import BOTH, GET, POST, READ, Route
-from config_function.shell import Act
 from shared.edge import Handler
 from shared.web import Request, Response, redirect
+
+if TYPE_CHECKING:
+    from config_function.shell import Act
 
 _ONE = "config/connections/{connection}"
 
@@ -33,7 +37,7 @@ OPEN: tuple[Route[Handler], ...] = (
 )
 """Anybody may ask for these."""
 
-SIGNED_IN: tuple[Route[Act], ...] = (
+SIGNED_IN: "tuple[Route[Act], ...]" = (
     Route("config_home", "config", GET, lambda on: on.portal.home),
     Route("config_guide", "config/guide", GET, lambda on: on.guide.index),
     Route("config_guide_kind", "config/guide/{kind}", GET, lambda on: on.guide.of_kind),

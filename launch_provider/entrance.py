@@ -45,12 +45,15 @@ class Entrance:
         """The revision the launch began under; Refusal flow-expired when another was approved meanwhile."""
         return self._door.approved_as(arrival.connection, arrival.revision)
 
-    def enter(self, request: Request, arrival: Arrival, oid: str, *labels: str) -> Onward:
+    def enter(
+        self, request: Request, arrival: Arrival, oid: str, *labels: str, approved: Approved | None = None
+    ) -> Onward:
         """Opens what the launch asked for; ``labels`` are further names under which it may be resumed.
 
+        ``approved``: what this very request has read already; a later page's request reads it anew.
         AccountGone where the linked account does not exist any more.
         """
-        approved, context = self.approved(arrival), self._contexts.open(arrival.context)
+        approved, context = approved or self.approved(arrival), self._contexts.open(arrival.context)
         if arrival.opens == VIEW:
             onward = self._view(request, arrival, context, oid)
         else:

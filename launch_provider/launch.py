@@ -18,7 +18,7 @@ from launch_provider.account import Accounts
 from launch_provider.arrival import Arrival, Stage
 from launch_provider.entrance import VIEW, AccountGone, Entrance
 from launch_provider.services import ProviderServices
-from shared.connection import Side
+from shared.connection import Approved, Side
 from shared.errors import OutsideError, Refusal
 from shared.events import failure as failure_of
 from shared.events import note
@@ -80,26 +80,28 @@ class ProviderDoor:
         if opens is not None:
             waits = Stage("wait", arrival.connection, arrival, name, link.oid if link else "")
             return self._door.wait(request, finished.approved, opens, waits.document(), arrival.state)
-        return self._admit(request, arrival, link, name)
+        return self._admit(request, finished.approved, arrival, link, name)
 
     def _go_in(self, request: Request, document: Any, handle: str) -> Response:
         """The visit's door has opened for somebody who waited; what may have changed is looked at."""
         stage = Stage.read(document)
         arrival = replace(stage.came, state=handle)
-        policy = self._entrance.approved(arrival).revision.policy
-        self._door.opens(self._services.contexts.open(arrival.context), policy)
+        approved = self._entrance.approved(arrival)
+        self._door.opens(self._services.contexts.open(arrival.context), approved.revision.policy)
         link = self._link(arrival.connection, arrival.ehr_user)
         if link is not None and not _as_it_was(link, stage):
             raise Refusal("flow-expired", "linked otherwise meanwhile")
-        return self._admit(request, arrival, link, stage.ehr_name)
+        return self._admit(request, approved, arrival, link, stage.ehr_name)
 
-    def _admit(self, request: Request, arrival: Arrival, link: Link | None, name: str) -> Response:
+    def _admit(
+        self, request: Request, approved: Approved, arrival: Arrival, link: Link | None, name: str
+    ) -> Response:
         if link is None:
             return self._accounts.sign_in(request, arrival, name or arrival.ehr_user)
         if arrival.opens != VIEW and self._entrance.opened_for_another(request, link.oid):
             return self._accounts.ask_to_continue(request, arrival, link.oid)
         try:
-            onward = self._entrance.enter(request, arrival, link.oid)
+            onward = self._entrance.enter(request, arrival, link.oid, approved=approved)
         except AccountGone:
             return self._accounts.link_anew(request, arrival, link.oid)
         return redirect(onward.url).with_cookies(*onward.cookies)

@@ -13,6 +13,7 @@ TYPED = (
     "writeback_function",
     "shared",
     "sandbox",
+    "bench",
     "tests",
 )
 

@@ -131,6 +131,11 @@ _TABLE = (
     Event("link-not-renamed", "launch", _W, ("connection", "failure"),
           "link not moved to the key in use: %(failure)s",
           "The older visit key knows the clinician still; the next launch tries again."),
+    # -- storage ----------------------------------------------------------------------------------------
+    Event("aside-full", "store", _W, (), "too much waits: not done",
+          "So many rows of recent launches wait to be written that one is let go."),
+    Event("aside-failed", "store", _W, ("failure",), "not done: %(failure)s",
+          "A row of recent launches could not be written; nothing else rests on it."),
     # -- retention ----------------------------------------------------------------------------------------
     Event("retention", "retention", _I, ("region", "deleted", "counts"),
           "kept long enough in %(region)s: %(counts)s",

@@ -1,22 +1,27 @@
-"""The webhooks, and one queue function of each kind per region. A trigger holds no rule."""
+"""The webhooks, and one queue function of each kind per region. A trigger holds no rule.
+
+What takes messages from queues is imported with the first of them: on the plan it runs on instances of its
+own (``function:fold_americas``), and a launch on a cold instance does not wait for it.
+"""
 
 import functools
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from shared import edge
 from shared.connection import Approved, Region
-from shared.ehr.registry import Adapters
-from shared.retention import Retention
 from shared.wiring import enabled_regions, services
-from writeback_function.concluding import Concluding
-from writeback_function.deliver import Deliver
-from writeback_function.fold import Fold
 from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
-from writeback_function.outbox import Outbox
-from writeback_function.poison import Poison
 from writeback_function.taking import taken
-from writeback_function.tend import Graphs, Tend
+
+if TYPE_CHECKING:
+    from shared.ehr.registry import Adapters
+    from writeback_function.deliver import Deliver
+    from writeback_function.fold import Fold
+    from writeback_function.outbox import Outbox
+    from writeback_function.poison import Poison
+    from writeback_function.tend import Tend
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -31,14 +36,18 @@ def _ingress() -> Ingress:
 
 
 @functools.cache
-def _outbox() -> Outbox:
+def _outbox() -> "Outbox":
+    from writeback_function.outbox import Outbox
+
     house = services()
     settings = house.settings
     return Outbox(house.sealer, house.clock, settings.debounce_seconds, settings.lateness_seconds)
 
 
 @functools.cache
-def _fold() -> Fold:
+def _fold() -> "Fold":
+    from writeback_function.fold import Fold
+
     house = services()
     return Fold(
         house.stores,
@@ -51,13 +60,17 @@ def _fold() -> Fold:
 
 
 @functools.cache
-def _adapters() -> Adapters:
+def _adapters() -> "Adapters":
+    from shared.ehr.registry import Adapters
+
     house = services()
     return Adapters(house.outbound, house.discovery, house.tokens, house.clock)
 
 
 @functools.cache
-def _deliver() -> Deliver:
+def _deliver() -> "Deliver":
+    from writeback_function.deliver import Deliver
+
     house = services()
     return Deliver(
         house.stores,
@@ -73,7 +86,10 @@ def _deliver() -> Deliver:
 
 
 @functools.cache
-def _tend() -> Tend:
+def _tend() -> "Tend":
+    from writeback_function.concluding import Concluding
+    from writeback_function.tend import Graphs, Tend
+
     house = services()
     graphs = Graphs(house.subscriptions, house.reports)
 
@@ -94,7 +110,9 @@ def _tend() -> Tend:
 
 
 @functools.cache
-def _poison() -> Poison:
+def _poison() -> "Poison":
+    from writeback_function.poison import Poison
+
     house = services()
     return Poison(house.sealer, house.contexts)
 
@@ -152,6 +170,8 @@ def _register_retention(region: Region) -> None:
     @bp.function_name(f"retention_{region}")
     @bp.timer_trigger("tick", schedule=HOURLY)
     def retention(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
+        from shared.retention import Retention
+
         house = services()
 
         def run() -> None:

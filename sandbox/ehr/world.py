@@ -1,11 +1,11 @@
 """Everything one simulated hospital stands on; whatever comes from outside enters here."""
 
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import requests
@@ -44,6 +44,8 @@ class World:
     def __post_init__(self) -> None:
         """The day begins now: visits are placed around this moment."""
         self.started_at = self.clock()
+        self._signing: SigningKeys | None = None
+        self._making = threading.Lock()
         # Calls of servers by what became of them (`sandbox.ehr.trouble`).
         self.troubles: Counter[str] = Counter()
         self.registry = Registry(self._document("registration"))
@@ -51,10 +53,13 @@ class World:
         self.appointments = Appointments(self._document("appointments"))
         self.launches = Launches(self.clock)
 
-    @cached_property
+    @property
     def signing(self) -> SigningKeys:
-        """The key pair of this run's id_tokens; made when first needed."""
-        return SigningKeys.generate()
+        """The key pair of this run's id_tokens; made once, when first needed, whoever asks at once."""
+        with self._making:
+            if self._signing is None:
+                self._signing = SigningKeys.generate()
+            return self._signing
 
     def begins(self, visit: Visit) -> float:
         """Scheduled start, in Unix seconds on a full minute."""

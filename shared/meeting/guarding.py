@@ -98,7 +98,7 @@ def _written(opening: Opening, made_for: Visit, meeting: OnlineMeeting) -> Visit
             guarded=spelled(opening.approved.revision.policy),
         )
 
-    return opening.store.visits.change(*opening.name, write)
+    return opening.store.visits.change(*opening.name, write, known=made_for)
 
 
 def _succeeded(opening: Opening, failures: Mapping[str, OutsideError], last: OutsideError) -> Visit:

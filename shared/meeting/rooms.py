@@ -141,7 +141,9 @@ class Rooms:
             new = replace(found.onto(_timed(row, opening)), tended=known, persons=persons, group=group)
             return None if new == row else new
 
-        return visit if write(visit) is None else opening.store.visits.change(*opening.name, write)
+        if write(visit) is None:
+            return visit
+        return opening.store.visits.change(*opening.name, write, known=visit)
 
 
 def _timed(visit: Visit, opening: Opening) -> Visit:

@@ -1,16 +1,18 @@
 """A region's storage account: clients for its tables and queues over one pool of connections."""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient
-from azure.storage.queue import LinearRetry, QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 from requests.adapters import HTTPAdapter
 
 from shared.credential import managed_identity
 from shared.settings import Storage
+
+if TYPE_CHECKING:
+    from azure.storage.queue import QueueClient
 
 POOLED = 64
 # A launch waits for storage, and Graph for a webhook's answer ten seconds at most: better a clear failure
@@ -52,8 +54,16 @@ class Account:
         credential = managed_identity(self._storage.client_id)
         return TableClient(self._storage.table_url, name, credential=credential, **self._options)
 
-    def queue(self, name: str) -> QueueClient:
+    def queue(self, name: str) -> "QueueClient":
         """A client of the queue, whose messages travel as base64, as the Functions host expects them."""
+        # Imported here: the first redirect of a launch on a cold instance needs tables alone.
+        from azure.storage.queue import (
+            LinearRetry,
+            QueueClient,
+            TextBase64DecodePolicy,
+            TextBase64EncodePolicy,
+        )
+
         options = {
             **self._options,
             "transport": self._queue_transport,

@@ -5,12 +5,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.queue import QueueClient
 
 from shared.errors import Refusal
 from shared.store.faults import translated
+
+if TYPE_CHECKING:
+    from azure.storage.queue import QueueClient
 
 LONGEST = 49_152
 """Bytes of text in one message: 64 KiB as base64."""
@@ -31,7 +34,7 @@ class Message:
 class Queue:
     """One queue; made by the first message if need be. Failures: StorageUnavailable, StorageRefused."""
 
-    def __init__(self, client: QueueClient) -> None:
+    def __init__(self, client: "QueueClient") -> None:
         self._client = client
         self._name = f"queue {client.queue_name}"
 

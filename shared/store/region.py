@@ -10,6 +10,7 @@ from shared.connection import CONNECTION_ID, Region, region_of
 from shared.errors import Refusal
 from shared.settings import Settings, Storage
 from shared.store.account import Account
+from shared.store.aside import Aside
 from shared.store.audit import Audit
 from shared.store.connections import Connections
 from shared.store.ehr_users import EhrUsers
@@ -37,6 +38,7 @@ class RegionStore:
         self._account = Account(storage)
         self._clock = clock
         self._entropy = entropy
+        self.aside = Aside()
         self._queues: dict[str, Queue] = {}
         self._lock = threading.Lock()
 
@@ -58,7 +60,7 @@ class RegionStore:
     @cached_property
     def launches(self) -> Launches:
         """Recent launches by reason code."""
-        return Launches(self.table("Launches"))
+        return Launches(self.table("Launches"), self.aside)
 
     @cached_property
     def audit(self) -> Audit:

@@ -282,7 +282,14 @@ class MemoryVisits:
             self.rows[visit.connection, visit.key] = self._stamped(visit)
             return True
 
-    def change(self, connection: str, key: str, fn: Callable[[Visit], Visit | None], tries: int = 8) -> Visit:
+    def change(
+        self,
+        connection: str,
+        key: str,
+        fn: Callable[[Visit], Visit | None],
+        tries: int = 8,
+        known: Visit | None = None,
+    ) -> Visit:
         for _ in range(tries):
             seen = self.rows[connection, key]
             new = fn(seen)

@@ -51,6 +51,7 @@ def test_a_connections_letter_chooses_its_region(
     assert store.name == region
     assert store is stores.region(region)
     store.launches.record(connection_id, "ok", "provider", AT)
+    store.aside.settle()
     # Asked with a client of our own: the row lies in that account and in no other.
     from azure.data.tables import TableServiceClient
 

@@ -1,0 +1,1 @@
+"""A function app of one function: the floor for a cold start."""

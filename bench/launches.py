@@ -1,0 +1,125 @@
+"""Whole launches over services as slow as real ones, beside the longest chain of unavoidable waits."""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.figures import Aim, Figure, timed
+from bench.hospital import hospital
+from bench.house import House, house
+from bench.seeds import Side, connect, launch_url, launched, link
+from bench.walking import Walker
+from shared.connection import Client
+from shared.errors import OutsideError
+
+EHR_TOKEN, CREATE, PATCH, SUBSCRIBE, JOIN_URL, ENTRA_TOKEN = 0.150, 0.300, 0.200, 0.400, 0.150, 0.150
+# What the simulated Graph takes by itself for one call.
+GRAPH_OWN = 0.004
+ROUNDS = 20
+_AIM = Aim("ratio", 1.10)
+DELAYS = {"create_or_get": CREATE, "patch": PATCH, "join_url": JOIN_URL, "token": ENTRA_TOKEN}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Who launches into what; ``chain``: the waits that must follow each other, ``steps`` says which."""
+
+    name: str
+    side: Side
+    fresh: bool
+    chain: float
+    steps: str
+
+
+_FIRST = EHR_TOKEN + CREATE + PATCH + max(SUBSCRIBE, JOIN_URL)
+_FIRST_STEPS = "EHR token 150, createOrGet 300, PATCH 200, then subscription 400 beside join URL 150"
+CASES = (
+    Case("provider first", "provider", True, _FIRST, _FIRST_STEPS),
+    Case("provider again", "provider", False, EHR_TOKEN, "EHR token 150"),
+    Case("patient first", "patient", True, _FIRST, _FIRST_STEPS),
+    Case("patient after provider", "patient", False, EHR_TOKEN, "EHR token 150"),
+)
+
+
+def measure() -> Iterator[Figure]:
+    """Every case, interleaved; the process is warm (cold start has a section of its own)."""
+    with house("m365", "epic") as running:
+        connect(running, "epic")
+        link(running, "epic")
+        seconds = _rounds(running)
+    for case in CASES:
+        floor = f"chain {case.chain * 1000:.0f} ms"
+        yield timed(
+            "launch",
+            case.name,
+            seconds[case.name],
+            floor=case.chain,
+            against=floor,
+            aim=_AIM,
+            note=case.steps,
+        )
+
+
+def _rounds(running: House) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {case.name: [] for case in CASES}
+    for place in (0, 1):
+        # Before anything is slow: discovery, keys, connections and Entra's token are read once per process.
+        for case in CASES:
+            _once(running, case, 900 + place)
+    slow(running)
+    for place in range(ROUNDS):
+        # The provider's visit is launched into again, then by its patient; the patient's is another one.
+        for case in CASES:
+            visit = place + (400 if case.name == "patient first" else 0)
+            seconds[case.name].append(_once(running, case, visit))
+    return seconds
+
+
+def slow(running: House) -> None:
+    """Lets the services take their time, what they take by themselves included.
+
+    The simulated ones are Python under load of their own: the EHR checks our signature and makes one, a
+    subscription contains two handshakes with the app.
+    """
+    own = own_seconds(running)
+    ehr = {"token_slow_seconds": max(0.0, EHR_TOKEN - own)}
+    delays = {name: max(0.0, seconds - GRAPH_OWN) for name, seconds in DELAYS.items()}
+    delays["subscription"] = max(0.0, SUBSCRIBE - handshakes(running) - GRAPH_OWN)
+    running.ask("epic", "PATCH", "/sandbox/failures", ehr)
+    running.ask("m365", "PATCH", "/sandbox/failures", {"delays": delays})
+
+
+def own_seconds(running: House, rounds: int = 9) -> float:
+    """What the simulated token endpoint takes by itself: of a client that it does not refuse at once."""
+    made = hospital("epic", running.at)
+    config = running.services.discovery.get(made.fhir_base, client_id=made.clients["provider"], kind="epic")
+    client, tenant = Client(made.clients["provider"]), next(iter(running.services.settings.tenants))
+    seconds = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        with contextlib.suppress(OutsideError):
+            running.services.tokens.exchange_code(
+                config, client, "none", "v" * 43, "https://x/", tenant=tenant
+            )
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds)
+
+
+def handshakes(running: House) -> float:
+    """Seconds that the app's two handshakes take, which a subscription's 400 ms contain."""
+    begun = time.perf_counter()
+    for kind in ("notifications", "lifecycle"):
+        url = f"{running.at.app_tls_url}/attendance/{kind}?validationToken=here"
+        running.session.post(url, timeout=10).raise_for_status()
+    return time.perf_counter() - begun
+
+
+def _once(running: House, case: Case, visit: int) -> float:
+    walker = Walker()
+    try:
+        first, second, _ = launched(walker, launch_url(running, "epic", case.side, visit))
+    finally:
+        walker.close()
+    return first + second

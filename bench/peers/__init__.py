@@ -1,0 +1,1 @@
+"""Two SMART clients that others use, each a small app of its own."""

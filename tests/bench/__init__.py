@@ -1,0 +1,1 @@
+"""What keeps launches fast, and the documents of it, held cheaply."""
