@@ -81,7 +81,7 @@ class Desk:
     """What the EHR answers: discovery and tokens by itself, ``answers`` to what we tell, then 200.
 
     Appointment and Encounter are ``kept``: they can be read (or ``read_answers`` come first) and changed.
-    ``metadata_answers`` and ``token_answers`` come first, too. What was written is found by ``event_answers``.
+    ``metadata_answers`` and ``token_answers`` come first, too; ``event_answers`` to who looks for an event.
     ``meanwhile``: what happens at the EHR between our reading and our writing, once each.
     """
 

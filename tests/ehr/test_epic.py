@@ -120,6 +120,12 @@ def test_a_user_name_goes_with_the_backend_clients_secret_and_no_token(method: s
     assert not desk.tokens
 
 
+def test_a_call_with_a_password_has_its_limits() -> None:
+    desk = Desk()
+    told(desk, BASIC)
+    assert 0 < desk.told[0].timeout <= 15
+
+
 def test_the_client_id_is_the_user_name_where_none_is_set() -> None:
     desk = Desk()
     told(desk, {"auth": "basic"})
