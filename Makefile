@@ -43,9 +43,14 @@ translations: setup-check ## bring the catalogs of the languages up to date
 conformance: setup-check ## write docs/smart-conformance.md from the table and the tests' marks
 	@$(PYTHON) scripts/conformance.py
 
-keys: setup-check ## make keys into DIR (default ./keys, git-ignored) for a vault; with TENANT=<ID> only that organization's
+keys: setup-check ## make keys into DIR (default ./keys, git-ignored) for a vault; TENANT=<ID>: that organization's only; ROTATE=<secret> STEP=<step>: renew one (docs/keys.md)
+ifdef ROTATE
+	@$(PYTHON) -m sandbox.rotation $(ROTATE) $(or $(STEP),add) $(or $(DIR),keys) $(if $(ANYWAY),--anyway)
+	@echo "$(or $(DIR),keys)/$(ROTATE) is the next version. Put it into the vault, then delete the folder."
+else
 	@$(PYTHON) -m sandbox.keys $(or $(DIR),keys) $(TENANT)
 	@echo "Keys are in $(or $(DIR),keys). Put them into the vault, then delete the folder."
+endif
 
 func: setup-run ## the same app under Azure Functions Core Tools, where they are installed
 	@$(PYTHON) -m sandbox.run --core-tools

@@ -95,6 +95,11 @@ def may_redrive(caller: Caller, view: View) -> bool:
     return may_unlink(caller, view)
 
 
+def may_answer_for(caller: Caller, view: View) -> bool:
+    """Only an administrator takes out or erases what is stored about one person."""
+    return view.connection.tenant == caller.tenant and caller.admin and not (caller.program or caller.guest)
+
+
 def may_search(caller: Caller, views: Callable[[], Iterable[View]]) -> bool:
     """Administrators, and whoever may edit a connection: it takes people to fill in its fields.
 

@@ -38,6 +38,14 @@ class Api:
             Cache_Control="public, max-age=300"
         )
 
+    def health(self, request: Request) -> Response:
+        """How the app itself is doing, for monitors; 503 where something of it has failed."""
+        caller = self._caller(request)
+        if not (caller.admin or caller.reader):
+            raise Refusal("not-allowed")
+        report = self._desk.deep_check.report(caller.tenant, lambda: self._desk.connections.all(caller))
+        return json_response(report.document(), report.status)
+
     def everything(self, request: Request) -> Response:
         """Every connection that the caller may see."""
         views = self._desk.connections.all(self._caller(request))

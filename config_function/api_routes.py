@@ -8,6 +8,7 @@ _ONE = f"{_ALL}/{{connection}}"
 
 JSON: tuple[Route[Handler], ...] = (
     Route("config_jwks", "config/jwks/{connection}", READ, lambda on: on.portal.jwks),
+    Route("api_deep_check", "config/api/health", GET, lambda on: on.api.health),
     Route("api_openapi", "config/api/openapi.json", GET, lambda on: on.api.document),
     Route("api_connections", _ALL, GET, lambda on: on.api.everything),
     Route("api_create", _ALL, POST, lambda on: on.api.create),
@@ -26,6 +27,8 @@ JSON: tuple[Route[Handler], ...] = (
     Route(
         "api_unlink_clinician", f"{_ONE}/clinicians/unlink", POST, lambda on: on.people_api.unlink_clinician
     ),
+    Route("api_person_export", f"{_ONE}/personal-data/export", POST, lambda on: on.person_api.export),
+    Route("api_person_erase", f"{_ONE}/personal-data/erase", POST, lambda on: on.person_api.erase),
     Route("api_launches", f"{_ONE}/launches", GET, lambda on: on.people_api.launches),
     Route("api_history", f"{_ONE}/history", GET, lambda on: on.people_api.history),
     Route("api_letters", f"{_ONE}/deadletters", GET, lambda on: on.letter_api.letters),

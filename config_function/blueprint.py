@@ -39,7 +39,8 @@ def _register[H](
     routes: tuple[Route[H], ...], answer: Callable[[func.HttpRequest, Route[H]], func.HttpResponse]
 ) -> None:
     for route in routes:
-        registered = bp.route(route.template, methods=route.methods)(_trigger(route, answer))
+        trigger = edge.traced(_trigger(route, answer))
+        registered = bp.route(route.template, methods=route.methods)(trigger)
         bp.function_name(route.name)(registered)
 
 

@@ -12,9 +12,11 @@ from config_function.checks.ours import OwnProbes
 from config_function.checks.waiting import WaitingProbes
 from config_function.clinicians import Clinicians
 from config_function.connections import Connections
+from config_function.deep_check import DeepCheck
 from config_function.health import Healths
 from config_function.letters import Letters
 from config_function.organization import Organization
+from config_function.person_requests import PersonRequests
 from config_function.records import Addresses
 from config_function.signin import SignIn
 from config_function.vault import ClientSecrets
@@ -25,6 +27,7 @@ from shared.graph.people import People
 from shared.keys import SigningKeys
 from shared.pages import Pages
 from shared.parked import Parked
+from shared.personal_data import PersonalData
 from shared.settings import Settings
 from shared.store import Stores
 from shared.wiring import Services
@@ -51,6 +54,8 @@ class Desk:
     clinicians: Clinicians
     healths: Healths
     letters: Letters
+    persons: PersonRequests
+    deep_check: DeepCheck
 
 
 def desk(services: Services) -> Desk:
@@ -89,6 +94,14 @@ def desk(services: Services) -> Desk:
         clinicians=Clinicians(services.stores, services.sealer, services.clock),
         healths=Healths(services.stores, services.clock),
         letters=_letters(services),
+        persons=_persons(services),
+        deep_check=DeepCheck(
+            services.stores,
+            services.secrets,
+            services.entra,
+            services.clock,
+            shared=len(settings.tenants) > 1,
+        ),
     )
 
 
@@ -98,12 +111,18 @@ def _letters(services: Services) -> Letters:
     return Letters(services.stores, parked, services.clock)
 
 
+def _persons(services: Services) -> PersonRequests:
+    stores, sealer, clock = services.stores, services.sealer, services.clock
+    data = PersonalData(stores, sealer, ContextSeal(sealer), clock, services.entropy)
+    return PersonRequests(stores, data, sealer, clock)
+
+
 def _checks(services: Services, addresses: Addresses) -> Checks:
     settings, clock, outbound = services.settings, services.clock, services.outbound
     return Checks(
         EhrProbes(services.discovery, services.tokens),
         MicrosoftProbes(settings.client_id, services.entra, services.meetings, services.licences),
-        OwnProbes(addresses, outbound, clock, services.entropy),
+        OwnProbes(addresses, outbound, services.key_review, clock, services.entropy),
         WaitingProbes(services.stores, clock, shared=len(settings.tenants) > 1),
         ClockProbe(outbound, services.discovery, settings.login_url),
     )

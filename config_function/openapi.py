@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from config_function import deep_check
 from config_function.beginning import ENVIRONMENTS, REGIONS, kinds
 from config_function.checks import PROBES
 from config_function.checks.verdict import Outcome
@@ -14,11 +15,13 @@ from config_function.launch_report import OUTCOMES, SIDES
 from config_function.letter_schemas import letter_schemas
 from config_function.names import LONGEST, SHORTEST
 from config_function.people_schemas import CURSOR_LIMIT, STATE, people_schemas
+from config_function.person_schemas import person_schemas
 from config_function.setting_schemas import Schema, setting_schema
 from shared.connection import CONNECTION_ID
 
 _TEXT: Schema = {"type": "string"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
+_VERDICT: Schema = {"enum": list(get_args(deep_check.Verdict.__value__))}
 _OF_REVISION: Mapping[str, Schema] = {"connection": _TEXT, "revision": {"type": "integer"}}
 
 
@@ -33,6 +36,8 @@ class Operation:
     answer: str
     body: str = ""
     status: int = 200
+    # A second status with the same answer.
+    or_else: int = 0
     versioned: bool = False
     query: Mapping[str, Schema] | None = None
     refused: tuple[int, ...] = (401, 403, 404)
@@ -75,6 +80,12 @@ OPERATIONS = (
     Operation("post", f"{_ONE}/clinicians/unlink", "unlinkClinician",
               "Part an EHR user from the account that the version was read with", "Unlinked", "EhrUser",
               versioned=True, refused=(400, 401, 403, 404, 409, 413, 415, 422)),
+    Operation("post", f"{_ONE}/personal-data/export", "exportPersonalData",
+              "Everything stored about one EHR user ID, a part at a time", "PersonalData", "PersonChoice",
+              refused=(400, 401, 403, 404, 413, 415, 422)),
+    Operation("post", f"{_ONE}/personal-data/erase", "erasePersonalData",
+              "Erase it, a part at a time; refused while a visit of that person is under way", "Erased",
+              "PersonChoice", refused=(400, 401, 403, 404, 413, 415, 422)),
     Operation("get", f"{_ONE}/launches", "listLaunches", "How the last launches ended", "Launches",
               query={"side": {"type": "string", "enum": list(SIDES)},
                      "outcome": {"type": "string", "enum": list(OUTCOMES)}},
@@ -95,6 +106,9 @@ OPERATIONS = (
     Operation("get", "/config/api/people", "searchPeople", "Find people of your directory", "People",
               query={"q": {"type": "string", "minLength": SHORTEST, "maxLength": LONGEST}},
               refused=(401, 403, 413, 422, 503)),
+    Operation("get", "/config/api/health", "getAppHealth",
+              "How the app itself is doing; 503 where something of it has failed", "AppHealth", or_else=503,
+              refused=(401, 403)),
     Operation("get", "/config/api/openapi.json", "getOpenApi", "This document", "Anything", refused=()),
 )
 # fmt: on
@@ -125,6 +139,8 @@ def openapi(public_url: str) -> dict[str, Any]:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     answers = {str(operation.status): _content(operation.answer, "application/json", "Done")}
+    if operation.or_else:
+        answers[str(operation.or_else)] = _content(operation.answer, "application/json", "Failing")
     # A query over the edge's limit is refused as too large, whatever the operation.
     for status in sorted({*operation.refused, *((413,) if operation.query else ())}):
         answers[str(status)] = _content("Problem", "application/problem+json", "Refused")
@@ -259,6 +275,9 @@ def _answers() -> dict[str, Schema]:
         ),
         **people_schemas(),
         **letter_schemas(),
+        **person_schemas(),
+        "AppHealth": _object({"verdict": _VERDICT, "at": _TEXT, "checks": _list("AppFinding")}),
+        "AppFinding": _app_finding(),
         "People": _object({"people": {"type": "array", "items": somebody}}),
         "Problem": _problem(),
         "Anything": {"type": "object"},
@@ -279,6 +298,11 @@ def _sheets() -> dict[str, Schema]:
         "Registration": _object(row),
         "RegistrationSheet": _object({**_OF_REVISION, "registration": _list("Registration")}),
     }
+
+
+def _app_finding() -> Schema:
+    numbers: dict[str, Schema] = {name: {"type": "integer"} for name in ("age_seconds", "count")}
+    return _object({"check": _TEXT, "verdict": _VERDICT, **numbers}, ("check", "verdict"))
 
 
 def _problem() -> Schema:

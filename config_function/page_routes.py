@@ -55,6 +55,9 @@ SIGNED_IN: tuple[Route[Act], ...] = (
     Route("config_letters", f"{_ONE}/deadletters", GET, lambda on: on.letters.letters),
     Route("config_letters_send", f"{_ONE}/deadletters/send", POST, lambda on: on.letters.send_again),
     Route("config_letters_discard", f"{_ONE}/deadletters/discard", POST, lambda on: on.letters.discard),
+    Route("config_person", f"{_ONE}/personal-data", BOTH, lambda on: on.person.person),
+    Route("config_person_export", f"{_ONE}/personal-data/export", POST, lambda on: on.person.export),
+    Route("config_person_erase", f"{_ONE}/personal-data/erase", POST, lambda on: on.person.erase),
     Route("config_launches", f"{_ONE}/launches", GET, lambda on: on.people.launches),
 )
 """Whoever is not signed in is led through Microsoft 365 first."""

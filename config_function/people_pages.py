@@ -1,6 +1,6 @@
 """The pages of who uses a connection: linked clinicians, and how the last launches ended."""
 
-from config_function.access import Caller, View, may_search, may_unlink
+from config_function.access import Caller, View, may_answer_for, may_search, may_unlink
 from config_function.clinicians import Page, version_of_link
 from config_function.desk import Desk
 from config_function.launch_report import OUTCOMES, SIDES, chosen, reason_of, summary
@@ -136,6 +136,7 @@ class PeoplePages:
             further=bool(request.query.get("cursor")),
             unlinked=request.query.get("unlinked") == "1",
             may_unlink=may_unlink(caller, view),
+            may_answer=may_answer_for(caller, view),
             may_search=may_unlink(caller, view) and self._may_search(caller),
         )
 

@@ -13,6 +13,8 @@ from config_function.letter_api import LetterApi
 from config_function.letter_pages import LetterPages
 from config_function.people_api import PeopleApi
 from config_function.people_pages import PeoplePages
+from config_function.person_api import PersonApi
+from config_function.person_pages import PersonPages
 from config_function.portal import Portal
 from config_function.shell import Shell
 
@@ -39,6 +41,8 @@ class Handlers:
         self.api = Api(desk)
         self.people_api = PeopleApi(desk)
         self.letter_api = LetterApi(desk)
+        self.person = PersonPages(desk)
+        self.person_api = PersonApi(desk)
 
 
 @dataclass(frozen=True)

@@ -24,27 +24,31 @@ def _device_test() -> DeviceTest:
 
 @bp.function_name("patient_launch")
 @bp.route("launch/patient/{connection}", methods=["GET"])
+@edge.traced
 def patient_launch(req: func.HttpRequest) -> func.HttpResponse:
     """Leg 1 of the patient's launch."""
-    return edge.page(req, _door().launch, audience="patient", services=services())
+    return edge.page(req, _door().launch, audience="patient", services=services(), leg="begin")
 
 
 @bp.function_name("patient_callback")
 @bp.route("launch/patient/callback/{connection}", methods=["GET"])
+@edge.traced
 def patient_callback(req: func.HttpRequest) -> func.HttpResponse:
     """Leg 2 of the patient's launch."""
-    return edge.page(req, _door().callback, audience="patient", services=services())
+    return edge.page(req, _door().callback, audience="patient", services=services(), leg="return")
 
 
 @bp.function_name("patient_wait")
 @bp.route("launch/patient/{connection}/wait/{handle}", methods=["GET"])
+@edge.traced
 def patient_wait(req: func.HttpRequest) -> func.HttpResponse:
     """The page of a visit whose door is not open yet."""
-    return edge.page(req, _door().waiting, audience="patient", services=services())
+    return edge.page(req, _door().waiting, audience="patient", services=services(), leg="wait")
 
 
 @bp.function_name("patient_device_test")
 @bp.route("launch/patient/{connection}/device-test", methods=["GET"])
+@edge.traced
 def patient_device_test(req: func.HttpRequest) -> func.HttpResponse:
     """The device test."""
     return edge.page(req, _device_test().page, audience="patient", services=services())
@@ -52,6 +56,7 @@ def patient_device_test(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.function_name("patient_device_result")
 @bp.route("launch/patient/{connection}/device-test", methods=["POST"])
+@edge.traced
 def patient_device_result(req: func.HttpRequest) -> func.HttpResponse:
     """The device test's result, once."""
     return edge.api(req, _device_test().report, services=services())

@@ -5,7 +5,6 @@ page says so. Who came from the portal has a ticket: then one word of the result
 """
 
 import functools
-import logging
 from typing import Protocol
 
 from launch_patient.device_ticket import DeviceTickets, Ticket, result_of
@@ -13,6 +12,8 @@ from shared.connection import Approved
 from shared.edge import refuse_cross_site
 from shared.ehr.port import DeviceAdapter, DeviceResult
 from shared.errors import OutsideError, Refusal
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.launch.door import Door, DoorServices
 from shared.launch.surroundings import fitness
 from shared.smart.discovery import Discovery
@@ -22,8 +23,6 @@ from shared.web import Request, Response, json_response
 
 # The edge forbids every device; this is the one page that needs two of them.
 _PERMISSIONS = "camera=(self), microphone=(self), geolocation=(), payment=(), usb=(), display-capture=()"
-
-_log = logging.getLogger("antesala.device")
 
 
 class DeviceTestServices(DoorServices, Protocol):
@@ -109,7 +108,7 @@ class DeviceTest:
         try:
             outcome: Outcome = "told" if self._tell(ticket, result) else "dropped"
         except OutsideError as error:
-            _log.warning("device test not told: %s", error, extra={"connection": ticket.connection})
+            note("device-untold", connection=ticket.connection, failure=failure_of(error))
             if error.transient:
                 operations.release(ticket.connection, ticket.operation, owner)
                 return None

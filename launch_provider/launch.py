@@ -20,6 +20,8 @@ from launch_provider.entrance import VIEW, AccountGone, Entrance
 from launch_provider.services import ProviderServices
 from shared.connection import Side
 from shared.errors import OutsideError, Refusal
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.launch.door import Door
 from shared.launch.passage import Finished
 from shared.launch.who import ehr_user
@@ -73,6 +75,7 @@ class ProviderDoor:
         opens = None if arrival.opens == VIEW else self._door.opens(context, finished.revision.policy)
         if link is not None:
             self._same_person(link, finished, user)
+            self._named_anew(link, arrival.sub_mac)
         name = self._name(finished, user) if link is None else ""
         if opens is not None:
             waits = Stage("wait", arrival.connection, arrival, name, link.oid if link else "")
@@ -117,6 +120,16 @@ class ProviderDoor:
             raise Refusal("identity-missing", "this link was made with an id_token")
         if not self._services.pseudonyms.matches("ehr-sub", _person(finished, user), link.sub_mac):
             raise Refusal("ehr-user-changed")
+
+    def _named_anew(self, link: Link, sub_mac: str) -> None:
+        """A link made with an older visit key moves to the one in use, so that the older can be dropped."""
+        if not link.sub_mac or link.sub_mac == sub_mac:
+            return
+        try:
+            self._services.stores.of(link.connection).ehr_users.name_anew(link, sub_mac)
+        except OutsideError as error:
+            # The older key knows it still: the next launch tries again.
+            note("link-not-renamed", connection=link.connection, failure=failure_of(error))
 
     def _name(self, finished: Finished, user: str) -> str:
         """How the EHR calls its user, read now and shown once; their EHR user ID where it does not say."""

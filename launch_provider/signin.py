@@ -4,11 +4,10 @@ Between the pages a sealed *pending* cookie (ten minutes, this browser only) say
 named after a random handle, so that two tabs do not mix. Names are read live, shown, and not stored.
 """
 
-import logging
-
 from launch_provider.arrival import Stage
 from launch_provider.services import ProviderServices
 from shared.errors import Refusal, SealBroken, SealExpired
+from shared.events import note
 from shared.launch.answers import microsoft_answers
 from shared.launch.door import Door
 from shared.launch.jar import Jar
@@ -20,8 +19,6 @@ PAGE = "/launch/provider/signin/confirm"
 # What another account may cure.
 _ANOTHER = frozenset({"sign-in-failed", "wrong-organization", "account-unusable"})
 _WAITING = frozenset({"sign-in", "account-sign-in"})
-
-_log = logging.getLogger("antesala.signin")
 
 
 class SignIns:
@@ -93,7 +90,7 @@ class SignIns:
             code = refusal.reason.code
             if stage.arrival is None or code not in _ANOTHER:
                 raise
-            _log.warning("refused %s: %s", code, refusal.detail)
+            note("sign-in-refused", connection=stage.connection, reason=code, detail=refusal.detail)
             self._door.outcomes.refused(stage.connection, code, "provider")
             return self.to_page(request, stage.at("refused", reason=code), state)
         if stage.arrival is not None:

@@ -44,7 +44,6 @@ class Outcome:
     hospital: HospitalName
     connection: str
     teams_url: str
-    appointment_url: str
     urls: Mapping[str, tuple[str, ...]]
     record: Mapping[str, tuple[Mapping[str, str], ...]]
     first_guest: bool
@@ -82,7 +81,7 @@ class _Journey:
         first_guest = not self._held_before(appointment)
         self._call(teams, appointment, first_guest)
         record, urls = self._witness.record(), self._timeline.urls
-        return Outcome(name, connection, teams, appointment, urls, record, first_guest)
+        return Outcome(name, connection, teams, urls, record, first_guest)
 
     def _person(self, login: str) -> Person:
         person = self._hospital.person(login)

@@ -8,11 +8,11 @@ from pathlib import Path
 from scripts.infra_facts import FORBIDDEN_SETTINGS, HOST_SETTINGS
 from scripts.infra_rules import Fault
 from scripts.infra_tree import Template, literal, members
+from shared.events import COMMON, EVENTS
 from shared.settings import REGIONS, Settings, SettingsError
 
 STAMP = "infra/modules/stamp.bicep"
 PARAMETERS = "infra/main.parameters.json"
-_CODE = ("shared", "config_function", "launch_provider", "launch_patient", "writeback_function")
 # Stand for what only Azure knows; of the kind that each setting wants.
 _GUID = "5e1f7a2c-3b94-4d0e-9c61-0a8d4f2b7e10"
 _EXAMPLES = {
@@ -102,21 +102,14 @@ def regions_fit(stamp: Template) -> Iterator[Fault]:
         yield Fault(STAMP, stamp.of("parameter")["region"].line, f"the regions are {', '.join(REGIONS)}")
 
 
-def events_logged(root: Path) -> dict[str, set[str]]:
-    """Every event that the code logs, with the fields that stand beside it."""
-    found: dict[str, set[str]] = {}
-    for folder in _CODE:
-        for path in (root / folder).rglob("*.py"):
-            for fields in re.findall(r"extra(?:=| = )(\{[^}]*\})", path.read_text("utf-8")):
-                named = re.search(r'"event": "([a-z-]+)"', fields)
-                if named:
-                    found.setdefault(named[1], set()).update(re.findall(r'"(\w+)":', fields))
-    return found
+def events_logged() -> dict[str, set[str]]:
+    """Every event of the table, which a test holds against the code, with the fields that stand beside it."""
+    return {event.name: {*COMMON, *event.fields} for event in EVENTS.values()}
 
 
 def queries_fit(root: Path, templates: Sequence[Template]) -> Iterator[Fault]:
     """Queries ask for events and fields that the code logs, and each file of them is used."""
-    logged = events_logged(root)
+    logged = events_logged()
     used = "\n".join(template.source for template in templates)
     for path in sorted((root / "infra" / "queries").glob("*.kql")):
         name, query = f"infra/queries/{path.name}", path.read_text("utf-8")

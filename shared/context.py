@@ -5,13 +5,14 @@ the connection's id.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
 from shared.connection import VisitKind
 from shared.errors import Refusal, SealBroken
 from shared.sealing import Sealer
+from shared.trace import trace_of
 
 MOST_CHARACTERS = 1_000
 """Graph takes notification URLs of limited length; both of ours carry the context."""
@@ -33,6 +34,8 @@ class VisitContext:
     starts: datetime | None = None
     ends: datetime | None = None
     group: bool = False
+    # The chain of the launch that sealed it (``shared.trace``); which visit it is does not depend on it.
+    trace: str = field(default="", compare=False)
 
 
 class ContextSeal:
@@ -44,6 +47,9 @@ class ContextSeal:
     def seal(self, context: VisitContext) -> str:
         """The context in at most 1,000 characters; Refusal ``visit-invalid`` when its ids are too long."""
         sealed = self._sealer.seal("context", _compact(context))
+        if len(sealed) > MOST_CHARACTERS and context.trace:
+            # Following a visit in the log is worth less than the visit.
+            return self.seal(replace(context, trace=""))
         if len(sealed) > MOST_CHARACTERS:
             raise Refusal("visit-invalid", "the context is too long")
         return sealed
@@ -71,6 +77,7 @@ def _compact(context: VisitContext) -> list[Any]:
         _seconds(context.starts),
         _seconds(context.ends),
         int(context.group),
+        context.trace or 0,
     ]
     while values[-1] == 0:
         values.pop()
@@ -79,8 +86,8 @@ def _compact(context: VisitContext) -> list[Any]:
 
 def _context(values: Sequence[Any]) -> VisitContext:
     connection, visit_key, kind, visit_id, *rest = values
-    rest.extend([0] * (6 - len(rest)))
-    appointment, encounter, patient, starts, ends, group = rest
+    rest.extend([0] * (7 - len(rest)))
+    appointment, encounter, patient, starts, ends, group, trace = rest
     return VisitContext(
         connection=connection,
         visit_key=visit_key,
@@ -92,6 +99,7 @@ def _context(values: Sequence[Any]) -> VisitContext:
         starts=_moment(starts),
         ends=_moment(ends),
         group=bool(group),
+        trace=trace_of(str(trace)),
     )
 
 

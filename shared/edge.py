@@ -8,13 +8,12 @@ Policy:
 - every response forbids scripts, styles and frames from elsewhere, caching, sniffing and referrers,
   unless the handler set that header itself (``content_security_policy`` makes the header with exceptions);
 - every cookie is ``__Host-``, Secure, HttpOnly, Path=/ (``shared.web.Cookie``);
-- one log line a request: route, status, reason, milliseconds, connection. No query, no form, no person.
+- one log line a request: route, status, reason, milliseconds, connection. No query, no form, no person. A leg
+  of a launch has another one, with whose the milliseconds were (``shared.events``).
+- the chain that the lines belong to is the host's invocation's (``traced``), never one that a caller names.
 - an unexpected exception is logged as its type and the places it passed, never its text: texts hold values.
 """
 
-import logging
-import re
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -22,10 +21,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import azure.functions as func
 
+from shared import trace
 from shared.clock import Clock, Entropy
-from shared.connection import CONNECTION_ID
 from shared.errors import OutsideError, Refusal, SealError
 from shared.pages import Audience, Pages
+from shared.request_log import Leg, told_failure, told_leg, told_request
 from shared.settings import Settings
 from shared.web import Cookie, Request, Response
 
@@ -36,8 +36,6 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 type Handler = Callable[[Request], Response]
 
-_log = logging.getLogger("antesala.edge")
-_CONNECTION = re.compile(CONNECTION_ID)
 
 _PERMISSIONS = ", ".join(
     f"{feature}=()"
@@ -58,13 +56,36 @@ class Edge(Protocol):
     def pages(self) -> Pages: ...
 
 
-def page(req: func.HttpRequest, handler: Handler, *, audience: Audience, services: Edge) -> func.HttpResponse:
-    """Answers a browser; whatever goes wrong becomes a page for this audience."""
+def traced[R](trigger: Callable[[func.HttpRequest], R]) -> Callable[..., R]:
+    """A trigger in the chain of the host's invocation, which only a parameter ``context`` brings along."""
+
+    def invoked(req: func.HttpRequest, context: func.Context | None = None) -> R:
+        given = context.trace_context.trace_parent if context is not None else ""
+        with trace.entered(given or ""):
+            return trigger(req)
+
+    invoked.__name__, invoked.__doc__, invoked.__module__ = (
+        trigger.__name__,
+        trigger.__doc__,
+        trigger.__module__,
+    )
+    # The worker reads this: it refuses a context of any other type than its own, an optional one included.
+    invoked.__annotations__ = {**trigger.__annotations__, "context": func.Context}
+    return invoked
+
+
+def page(
+    req: func.HttpRequest, handler: Handler, *, audience: Audience, services: Edge, leg: Leg = ""
+) -> func.HttpResponse:
+    """Answers a browser; whatever goes wrong becomes a page for this audience. ``leg``: of a launch."""
 
     def failed(request: Request, refusal: Refusal, reference: str) -> Response:
         return services.pages.failure(request, refusal, audience, reference)
 
-    return _answer(req, handler, failed, services)
+    def launched(request: Request, response: Response, reason: str, spent: float) -> None:
+        told_leg(request, response, reason, spent, leg=leg, audience=audience)
+
+    return _answer(req, handler, failed, services, said=launched if leg else None)
 
 
 def api(
@@ -158,7 +179,11 @@ def _answer(
     failed: Callable[[Request, Refusal, str], Response],
     services: Edge,
     body_limit: int = BODY_LIMIT,
+    said: Callable[[Request, Response, str, float], None] | None = None,
 ) -> func.HttpResponse:
+    if trace.current() is None:
+        with trace.entered():
+            return _answer(req, handler, failed, services, body_limit, said)
     begun = services.clock.now()
     # Enough for a failure page even when the request itself cannot be read.
     request = Request(req.method.upper(), urlsplit(req.url).path, route=dict(req.route_params))
@@ -170,18 +195,12 @@ def _answer(
         refusal = _refusal(error)
         reference = services.entropy.token(6)
         reason = refusal.reason.code
-        _report(error, refusal, reference)
+        told_failure(error, refusal, reference, request)
         response = failed(request, refusal, reference).with_cookies(*refusal.cookies)
     spent = (services.clock.now() - begun).total_seconds() * 1000
-    _log.info(
-        "%s %s %d %s %.0f ms %s",
-        request.method,
-        _route(request),
-        response.status,
-        reason,
-        spent,
-        _named(request),
-    )
+    told_request(request, response, reason, spent)
+    if said is not None:
+        said(request, response, reason, spent)
     if request.method == "HEAD":
         response = replace(response, body=b"")
     return outgoing(response, services.settings.public_url.startswith("https:"))
@@ -196,30 +215,6 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, SealError):
         return Refusal("parameter-invalid", type(error).__name__)
     return Refusal("internal-error", type(error).__name__)
-
-
-def _report(error: Exception, refusal: Refusal, reference: str) -> None:
-    if refusal.reason.code != "internal-error":
-        _log.log(refusal.reason.level, "refused %s (%s): %s", refusal.reason.code, reference, refusal.detail)
-        return
-    places = " < ".join(
-        f"{frame.name} {frame.filename.rpartition('/')[2]}:{frame.lineno}"
-        for frame in reversed(traceback.extract_tb(error.__traceback__))
-    )
-    _log.error("surprise %s (%s): %s", type(error).__name__, reference, places)
-
-
-def _route(request: Request) -> str:
-    """The path with its values taken out again: ``/launch/provider/{connection}``."""
-    names = {value: f"{{{name}}}" for name, value in request.route.items() if value}
-    return "/".join(names.get(unquote(part), part) for part in request.path[:200].split("/"))
-
-
-def _named(request: Request) -> str:
-    for value in request.route.values():
-        if _CONNECTION.fullmatch(value or ""):
-            return value
-    return "-"
 
 
 def _form(content_type: str, body: bytes) -> dict[str, str]:

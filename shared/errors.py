@@ -12,6 +12,7 @@ AntesalaError
 +-- SealError
     +-- SealExpired       it was ours, but its time is over
     +-- SealBroken        it was never ours, or was changed
+        +-- SealUnknown   it has the form of ours, and no key that we hold opens it
 """
 
 import re
@@ -120,3 +121,7 @@ class SealExpired(SealError):
 
 class SealBroken(SealError):
     """It was never ours, was changed, or was sealed for another purpose."""
+
+
+class SealUnknown(SealBroken):
+    """It has the form of what we seal, but no key at hand opens it: in a queue of ours, one was dropped."""

@@ -2,44 +2,37 @@
 
 The secrets' shapes (``shared.secrets``):
 
-* ``sealing-keys``, ``visit-keys``: JSON array of base64url 32-byte keys, oldest first.
+* ``sealing-keys``, ``visit-keys``: JSON array of base64url 32-byte keys, oldest first; see ``key_lists``.
 * ``ehr-signing-keys``: JSON array of ``{"kid", "alg", "private_key", "state"}``; PEM PKCS 8; one ``current``
   per algorithm signs, ``next`` and ``old`` are only published, so that an EHR that caches our key set knows
   them in time. Where several organizations share a deployment, each has a set of its own instead,
   ``ehr-signing-keys-{tenant id}``.
-* ``graph-certificates``: JSON array of ``{"id", "private_key", "certificate"}``, oldest first.
+* ``graph-certificates``: JSON array of ``{"id", "private_key", "certificate"}``, oldest first, and perhaps
+  ``from``; see ``key_lists``.
 """
 
-import base64
 import json
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock, SystemClock
 from shared.errors import Refusal
-from shared.secrets import KEPT, SIGNING_KEYS, SecretMissing, Secrets
+from shared.key_lists import in_use, since_of, symmetric_rows
+from shared.reread import Reread
+from shared.secrets import SIGNING_KEYS, SecretMissing, Secrets
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-# How long a secret that was not there counts as missing.
-_MISSED = timedelta(seconds=30)
 _PUBLIC_MEMBERS = frozenset({"kty", "n", "e", "crv", "x", "y"})
 
 
 def symmetric_keys(secrets: Secrets, name: str) -> list[bytes]:
     """The 32-byte keys of a secret, oldest first; ValueError when it is not of that shape."""
-    rows = json.loads(secrets.read(name))
-    if not isinstance(rows, list) or not rows:
-        raise ValueError(f"{name} is not a list of keys")
-    keys = [base64.urlsafe_b64decode(str(row) + "=" * (-len(str(row)) % 4)) for row in rows]
-    if any(len(key) != 32 for key in keys):
-        raise ValueError(f"{name} holds a key that has not 32 bytes")
-    return keys
+    return [row.key for row in symmetric_rows(secrets.read(name), name)]
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ class SigningKeys:
         """``tenants``: the operator's; a single one signs with the set that has no tenant in its name."""
         several = len(tenants) > 1
         self._rings = {
-            tenant: _Parsed(secrets, signing_keys_name(tenant if several else ""), _key_ring, clock)
+            tenant: Reread(secrets, signing_keys_name(tenant if several else ""), _key_ring, clock)
             for tenant in tenants
         }
 
@@ -111,15 +104,26 @@ class GraphCertificates:
     """The certificates for which Graph encrypts notifications; old ones open what is still under way."""
 
     def __init__(self, secrets: Secrets, clock: Clock | None = None) -> None:
-        self._rows = _Parsed(secrets, "graph-certificates", _certificate_rows, clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._rows = Reread(secrets, "graph-certificates", _certificate_rows, self._clock, keeps=True)
 
     def newest(self) -> GraphCertificate:
-        """The certificate for new subscriptions."""
-        row = self._rows.value()[-1]
+        """The certificate for new subscriptions: the newest that is in use."""
+        row = in_use(self._rows.value(), self._clock.now())
         return GraphCertificate(row.id, row.der_base64)
 
     def private_key(self, certificate_id: str) -> "RSAPrivateKey | None":
-        """The key that belongs to a certificate of ours; None for an id that is not ours."""
+        """The key that belongs to a certificate of ours; None for an id that is not ours.
+
+        Another instance may have read of a certificate that this one has not: the vault is asked once more.
+        """
+        found = self._known(certificate_id)
+        if found is None:
+            self._rows.anew()
+            found = self._known(certificate_id)
+        return found
+
+    def _known(self, certificate_id: str) -> "RSAPrivateKey | None":
         for row in self._rows.value():
             if row.id == certificate_id:
                 return row.private_key()
@@ -129,8 +133,9 @@ class GraphCertificates:
 class _CertificateRow:
     """One certificate; its private key is parsed when first needed, which takes 30 ms and more."""
 
-    def __init__(self, row: dict[str, str]) -> None:
-        self.id = row["id"]
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.id: str = row["id"]
+        self.since = since_of(row)
         self.der_base64 = "".join(
             line.strip() for line in row["certificate"].splitlines() if not line.startswith("-----")
         )
@@ -145,69 +150,11 @@ class _CertificateRow:
             return self._key
 
 
-@dataclass(frozen=True)
-class _Known[T]:
-    """What a look at the vault gave; ``text`` and ``parsed`` are None where there was no such secret."""
-
-    at: datetime
-    text: str | None
-    parsed: T | None
-
-    def fresh(self, now: datetime) -> bool:
-        return now - self.at < (KEPT if self.text is not None else _MISSED)
-
-
-class _Parsed[T]:
-    """What a secret says, parsed again only when its text has changed; looked at every five minutes.
-
-    One thread looks at a time. Meanwhile others have what was known, also that there was none, which counts
-    for half a minute: anybody may ask for a key set, and must not make the vault's work of it.
-    """
-
-    def __init__(self, secrets: Secrets, name: str, parse: Callable[[str], T], clock: Clock) -> None:
-        self._secrets = secrets
-        self._name = name
-        self._parse = parse
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._known: _Known[T] | None = None
-
-    def value(self) -> T:
-        known = self._known
-        if known is not None and known.fresh(self._clock.now()):
-            return self._said(known)
-        if not self._lock.acquire(blocking=known is None) and known is not None:
-            return self._said(known)
-        try:
-            return self._said(self._look())
-        finally:
-            self._lock.release()
-
-    def _look(self) -> _Known[T]:
-        known, now = self._known, self._clock.now()
-        if known is not None and known.fresh(now):
-            return known
-        try:
-            text = self._secrets.read(self._name)
-        except SecretMissing:
-            found: _Known[T] = _Known(now, None, None)
-        else:
-            unchanged = known is not None and known.text == text
-            found = _Known(now, text, known.parsed if known and unchanged else self._parse(text))
-        self._known = found
-        return found
-
-    def _said(self, known: _Known[T]) -> T:
-        if known.parsed is None:
-            raise SecretMissing(self._name)
-        return known.parsed
-
-
 def _key_ring(text: str) -> _KeyRing:
     current: dict[str, SigningKey] = {}
     public: list[dict[str, Any]] = []
     for row in json.loads(text):
-        key = SigningKey(row["kid"], row["alg"], _signing_key(row["private_key"]))
+        key = SigningKey(row["kid"], row["alg"], private_key(row["private_key"]))
         if row["state"] == "current":
             if key.alg in current:
                 raise ValueError(f"two current signing keys for {key.alg}")
@@ -228,7 +175,8 @@ def _public_jwk(key: SigningKey) -> dict[str, Any]:
     return {**public, "use": "sig", "alg": key.alg, "kid": key.kid}
 
 
-def _signing_key(pem: str) -> "RSAPrivateKey | EllipticCurvePrivateKey":
+def private_key(pem: str) -> "RSAPrivateKey | EllipticCurvePrivateKey":
+    """The key in a PEM text; ValueError for what is no key, or a key of another kind."""
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -242,7 +190,7 @@ def _signing_key(pem: str) -> "RSAPrivateKey | EllipticCurvePrivateKey":
 def _rsa_key(pem: str) -> "RSAPrivateKey":
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    key = _signing_key(pem)
+    key = private_key(pem)
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("Graph encrypts for RSA keys only")
     return key

@@ -28,17 +28,18 @@ class MessageRefused(AntesalaError):
 
 @dataclass(frozen=True)
 class AttendanceMessage:
-    """One item of one notification; ``at``: when it came in."""
+    """One item of one notification; ``at``: when it came in. ``traceparent``: whose work it goes on with."""
 
     context: str
     item: Mapping[str, Any]
     tokens: Sequence[str]
     at: datetime
+    traceparent: str = ""
 
     def text(self) -> str:
         """For the queue."""
         values = {"c": self.context, "item": self.item, "tokens": list(self.tokens), "at": timestamp(self.at)}
-        return _written({"v": _VERSION, **values})
+        return _written({"v": _VERSION, **values, "traceparent": self.traceparent})
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -46,7 +47,11 @@ class AttendanceMessage:
         document = _document(text)
         try:
             return cls(
-                document["c"], document["item"], document["tokens"], parse_timestamp(str(document["at"]))
+                document["c"],
+                document["item"],
+                document["tokens"],
+                parse_timestamp(str(document["at"])),
+                str(document.get("traceparent", "")),
             )
         except (KeyError, ValueError) as failure:
             raise MessageRefused("attendance") from failure
@@ -59,6 +64,7 @@ class WritebackMessage:
     ``waits``: a row of ``Operations`` says so (``shared.store.operations``).
     ``kind``: ``presence``, or ``outcome``: then ``subject`` is the outcome, and ``instant`` and ``ended`` are
     when the visit began and ended (0: it did not).
+    ``traceparent``: whose work it goes on with.
     """
 
     context: str
@@ -71,6 +77,7 @@ class WritebackMessage:
     waits: bool = False
     kind: str = "presence"
     ended: int = 0
+    traceparent: str = ""
 
     @property
     def named(self) -> "Operation | Conclusion":

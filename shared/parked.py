@@ -38,6 +38,8 @@ from shared.store.region import RegionStore
 
 PARKED = "writeback-parked"
 QUEUES = ("writeback", "attendance", "tend")
+NOBODYS = "unknown"
+"""The connection of what cannot be opened."""
 _NAMESPACE = UUID("2f1c61d2-93b5-5a5e-8a0e-6d1f4c7b9e37")
 _BATCH = 32
 

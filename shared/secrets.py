@@ -80,7 +80,10 @@ class FileSecrets:
 
 
 class VaultSecrets:
-    """Azure Key Vault: a read is remembered for five minutes, for longer only while the vault is silent."""
+    """Azure Key Vault: a read is remembered for five minutes, for longer only while the vault is silent.
+
+    The app's own keys are remembered for that silence alone: ``shared.reread`` knows when to look at them.
+    """
 
     def __init__(
         self,
@@ -103,7 +106,7 @@ class VaultSecrets:
         """See ``Secrets.read``."""
         at, value = self._read.get(_checked(name), (None, ""))
         now = self._clock.now()
-        if at is not None and now - at < KEPT:
+        if at is not None and now - at < KEPT and not is_own_key(name):
             return value
         try:
             value = self._fetch(name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self, get_args
 from urllib.parse import urlsplit
 
+from shared import telemetry
 from shared.connection import Region
 from shared.errors import AntesalaError
 
@@ -20,7 +21,7 @@ GRAPH_PUBLISHER = "0bf30f3b-4a52-48df-9a82-234910c4a086"
 
 # Azure hands over a reference that it could not resolve as the literal text (reference functions.md section
 # 7).
-_UNRESOLVED = "@Microsoft.KeyVault("
+UNRESOLVED = "@Microsoft.KeyVault("
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 _HOST_AND_PORT = re.compile(rf"(?:{_HOST.pattern})(?::[0-9]{{1,5}})?")
@@ -93,6 +94,8 @@ class Settings:
     # By how much our waits are shorter: deadlines of calls, leases, pauses of write-back. More than 1 in the
     # sandbox only, where a day of trouble must fit into minutes.
     hurry: float = 1.0
+    # Whether log lines go to Azure Monitor by OpenTelemetry (an optional package) and not by the host.
+    opentelemetry: bool = False
 
     @property
     def sandbox(self) -> bool:
@@ -136,6 +139,7 @@ class Settings:
                 "ANTESALA_SUBSCRIPTION_SECONDS", cls.subscription_seconds, 0, 30
             ),
             hurry=reader.number("ANTESALA_HURRY", cls.hurry, 1, 20),
+            opentelemetry=reader.choice("ANTESALA_OPENTELEMETRY", ("off", "on"), "off") == "on",
         )
         faults = (*reader.faults, *_contradictions(settings))
         if faults:
@@ -152,15 +156,15 @@ class _Reader:
 
     def text(self, name: str, default: str = "", *, required: bool = False) -> str:
         text = self._environ.get(name, "").strip()
-        if text.startswith(_UNRESOLVED):
+        if text.startswith(UNRESOLVED):
             self.faults.append(f"{name} is a Key Vault reference that Azure could not resolve")
             return default
         if required and not text:
             self.faults.append(f"{name} is missing")
         return text or default
 
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        text = self.text(name, required=True)
+    def choice(self, name: str, choices: tuple[str, ...], default: str = "") -> str:
+        text = self.text(name, default, required=not default)
         if text and text not in choices:
             self.faults.append(f"{name} must be one of {', '.join(choices)}")
         return text
@@ -237,6 +241,8 @@ def _contradictions(settings: Settings) -> list[str]:
     known = [account for account in accounts if account]
     # Two regions in one account would put a hospital's data where it was promised never to lie.
     checks.append((len(known) != len(set(known)), "two regions share one storage account"))
+    absent = settings.opentelemetry and not telemetry.installed()
+    checks.append((absent, f"ANTESALA_OPENTELEMETRY is on, but {telemetry.PACKAGE} is not installed"))
     return [fault for wrong, fault in checks if wrong]
 
 
@@ -253,6 +259,7 @@ def _production_contradictions(settings: Settings) -> list[tuple[bool, str]]:
         (settings.hurry != 1, "ANTESALA_HURRY is for the sandbox only"),
         (not settings.key_vault_url, "ANTESALA_KEY_VAULT_URL is missing"),
         (not settings.client_secrets_vault_url, "ANTESALA_CLIENT_SECRETS_VAULT_URL is missing"),
+        (not settings.identity_client_id, "AZURE_CLIENT_ID is missing"),
         (
             bool(settings.key_vault_url) and settings.key_vault_url == settings.client_secrets_vault_url,
             "ANTESALA_CLIENT_SECRETS_VAULT_URL must be another vault than ANTESALA_KEY_VAULT_URL",

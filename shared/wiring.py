@@ -9,6 +9,7 @@ import os
 import threading
 from dataclasses import dataclass
 
+from shared import telemetry
 from shared.clock import Clock, Entropy, SystemClock, SystemEntropy
 from shared.connection import Region
 from shared.context import ContextSeal
@@ -20,15 +21,20 @@ from shared.graph.people import People
 from shared.graph.reports import Reports
 from shared.graph.service import Graph
 from shared.graph.subscriptions import Subscriptions
-from shared.keys import GraphCertificates, SigningKeys, symmetric_keys
+from shared.key_gate import KeyGate
+from shared.key_lists import SymmetricKeys
+from shared.key_review import KeyReview, KeysError, symmetric_findings
+from shared.keys import GraphCertificates, SigningKeys
 from shared.launch import SmartFlow
 from shared.log_fields import show_fields
 from shared.meeting import Rooms
 from shared.oidc import KeySets
 from shared.outbound import Outbound
 from shared.pages import Pages
+from shared.redaction import guard
+from shared.reread import UNUSABLE
 from shared.sealing import Pseudonyms, Sealer
-from shared.secrets import Secrets, secrets_of
+from shared.secrets import SecretMissing, Secrets, secrets_of
 from shared.settings import Settings
 from shared.smart.discovery import Discovery
 from shared.smart.id_token import IdTokens
@@ -49,6 +55,7 @@ class Services:
     contexts: ContextSeal
     keys: SigningKeys
     certificates: GraphCertificates
+    key_review: KeyReview
     outbound: Outbound
     keysets: KeySets
     stores: Stores
@@ -69,11 +76,16 @@ class Services:
 
 
 def build(settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None) -> Services:
-    """Wires everything from settings. Reads the sealing and visit keys, and calls out to nothing else."""
+    """Wires everything from settings. Reads the sealing and visit keys, and calls out to nothing else.
+
+    KeysError with every fault of every key where production has others than good sealing and visit keys.
+    """
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     secrets = secrets_of(settings, clock)
-    sealer = Sealer(symmetric_keys(secrets, "sealing-keys"), clock)
-    pseudonyms = Pseudonyms(symmetric_keys(secrets, "visit-keys"))
+    review = KeyReview(secrets, clock, settings.tenants, sandbox=settings.sandbox)
+    sealing, visits = (SymmetricKeys(secrets, name, clock) for name in ("sealing-keys", "visit-keys"))
+    _need_sound(review, sealing, visits, sandbox=settings.sandbox)
+    sealer, pseudonyms = Sealer(sealing, clock), Pseudonyms(visits)
     contexts = ContextSeal(sealer)
     keys = SigningKeys(secrets, clock, settings.tenants)
     certificates = GraphCertificates(secrets, clock)
@@ -96,6 +108,7 @@ def build(settings: Settings, clock: Clock | None = None, entropy: Entropy | Non
         contexts=contexts,
         keys=keys,
         certificates=certificates,
+        key_review=review,
         outbound=outbound,
         keysets=keysets,
         stores=stores,
@@ -136,19 +149,43 @@ def build(settings: Settings, clock: Clock | None = None, entropy: Entropy | Non
     )
 
 
+def _need_sound(review: KeyReview, sealing: SymmetricKeys, visits: SymmetricKeys, *, sandbox: bool) -> None:
+    """Nothing is sealed with a key that somebody could guess, not even by the first request."""
+    try:
+        rows = [(ring.name, ring.rows()) for ring in (sealing, visits)]
+        sound = sandbox or not any(
+            any(symmetric_findings(name, keys)) or any(key.of_sandbox for key in keys) for name, keys in rows
+        )
+    except (SecretMissing, *UNUSABLE):
+        sound = False
+    if not sound:
+        raise KeysError([finding for finding in review.findings() if finding.stops])
+
+
 _lock = threading.Lock()
 _built: list[Services] = []
+_gates: list[KeyGate] = []
 
 
 def services() -> Services:
-    """The process's services, built at the first call; SettingsError with every fault if it may not start."""
+    """The process's services, built at the first call.
+
+    SettingsError or KeysError with every fault if it may not start.
+    """
     with _lock:
         if not _built:
             settings = Settings.from_environ(os.environ)
+            guard(logging.getLogger())
             if not settings.sandbox:
                 show_fields(logging.getLogger())
-            _built.append(build(settings))
-        return _built[0]
+            telemetry.soon(settings)
+            made = build(settings)
+            if not settings.sandbox:
+                _gates.append(KeyGate(made.key_review.findings, made.clock))
+            _built.append(made)
+    for gate in _gates:
+        gate.need_passed()
+    return _built[0]
 
 
 def enabled_regions() -> tuple[Region, ...]:

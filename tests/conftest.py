@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from tests.fakes import FakeClock, SeededEntropy
 
 TENANT = "5e1f7a2c-3b94-4d0e-9c61-0a8d4f2b7e10"
 CLIENT_ID = "a3c9d5e1-7f20-4b86-8e1d-52c07b94f631"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 @pytest.fixture
@@ -23,6 +25,13 @@ def clock() -> FakeClock:
 @pytest.fixture
 def entropy() -> SeededEntropy:
     return SeededEntropy()
+
+
+@pytest.fixture
+def connection_id(request: pytest.FixtureRequest) -> str:
+    """An id of the Americas that no other test uses."""
+    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
+    return "a" + "".join(_LETTERS[byte % 32] for byte in digest[:15])
 
 
 @pytest.fixture(scope="session")

@@ -7,17 +7,21 @@ import azure.functions as func
 from shared import edge
 from shared.connection import Approved, Region
 from shared.ehr.registry import Adapters
+from shared.retention import Retention
 from shared.wiring import enabled_regions, services
 from writeback_function.concluding import Concluding
 from writeback_function.deliver import Deliver
-from writeback_function.fold import Fold, Handing
+from writeback_function.fold import Fold
 from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
+from writeback_function.outbox import Outbox
 from writeback_function.poison import Poison
+from writeback_function.taking import taken
 from writeback_function.tend import Graphs, Tend
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
 QUEUES = ("attendance", "writeback", "tend")
+HOURLY = "0 17 * * * *"
 
 
 @functools.cache
@@ -27,10 +31,10 @@ def _ingress() -> Ingress:
 
 
 @functools.cache
-def _handing() -> Handing:
+def _outbox() -> Outbox:
     house = services()
     settings = house.settings
-    return Handing(house.sealer, house.clock, settings.debounce_seconds, settings.lateness_seconds)
+    return Outbox(house.sealer, house.clock, settings.debounce_seconds, settings.lateness_seconds)
 
 
 @functools.cache
@@ -39,10 +43,9 @@ def _fold() -> Fold:
     return Fold(
         house.stores,
         house.contexts,
-        house.sealer,
         house.pseudonyms,
         house.notifications,
-        _handing(),
+        _outbox(),
         house.clock,
     )
 
@@ -61,10 +64,9 @@ def _deliver() -> Deliver:
         house.contexts,
         house.sealer,
         _adapters(),
+        _outbox(),
         house.clock,
         house.entropy,
-        debounce=house.settings.debounce_seconds,
-        lateness=house.settings.lateness_seconds,
         hours=house.settings.deliver_hours,
         hurry=house.settings.hurry,
     )
@@ -84,15 +86,22 @@ def _tend() -> Tend:
         house.sealer,
         house.pseudonyms,
         graphs,
-        _handing(),
+        _outbox(),
         Concluding(house.sealer, house.clock, takes),
         house.clock,
         house.entropy,
     )
 
 
+@functools.cache
+def _poison() -> Poison:
+    house = services()
+    return Poison(house.sealer, house.contexts)
+
+
 @bp.function_name("attendance_notifications")
 @bp.route("attendance/notifications", methods=["POST"])
+@edge.traced
 def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
     """Call events from Microsoft Graph."""
     return edge.api(req, _ingress().notifications, services=services(), body_limit=NOTIFICATION_BYTES)
@@ -100,6 +109,7 @@ def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.function_name("attendance_lifecycle")
 @bp.route("attendance/lifecycle", methods=["POST"])
+@edge.traced
 def attendance_lifecycle(req: func.HttpRequest) -> func.HttpResponse:
     """What becomes of subscriptions, from Microsoft Graph."""
     return edge.api(req, _ingress().lifecycle, services=services(), body_limit=NOTIFICATION_BYTES)
@@ -112,17 +122,17 @@ def _register(region: Region) -> None:
     @bp.function_name(f"fold_{region}")
     @bp.queue_trigger("message", queue_name="attendance", connection=account)
     def fold(message: func.QueueMessage) -> None:
-        _fold().fold(message.get_body().decode())
+        taken(f"attendance {region}", lambda: _fold().fold(message.get_body().decode()))
 
     @bp.function_name(f"deliver_{region}")
     @bp.queue_trigger("message", queue_name="writeback", connection=account)
     def deliver(message: func.QueueMessage) -> None:
-        _deliver().deliver(message.get_body().decode())
+        taken(f"writeback {region}", lambda: _deliver().deliver(message.get_body().decode()))
 
     @bp.function_name(f"tend_{region}")
     @bp.queue_trigger("message", queue_name="tend", connection=account)
     def tend(message: func.QueueMessage) -> None:
-        _tend().tend(message.get_body().decode())
+        taken(f"tend {region}", lambda: _tend().tend(message.get_body().decode()))
 
     for queue in QUEUES:
         _register_poison(region, account, queue)
@@ -132,10 +142,24 @@ def _register_poison(region: Region, account: str, queue: str) -> None:
     @bp.function_name(f"poison_{queue}_{region}")
     @bp.queue_trigger("message", queue_name=f"{queue}-poison", connection=account)
     def poison(message: func.QueueMessage) -> None:
+        store = services().stores.region(region)
+        taken(f"{queue}-poison {region}", lambda: _poison().park(store, queue, message.get_body()))
+
+
+def _register_retention(region: Region) -> None:
+    """A timer of its own for each region: the outage of one does not touch another."""
+
+    @bp.function_name(f"retention_{region}")
+    @bp.timer_trigger("tick", schedule=HOURLY)
+    def retention(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
         house = services()
-        parking = Poison(house.sealer, house.contexts)
-        parking.park(house.stores.region(region), queue, message.get_body())
+
+        def run() -> None:
+            Retention(house.clock).run(house.stores.region(region))
+
+        taken(f"retention {region}", run)
 
 
 for _region in enabled_regions():
     _register(_region)
+    _register_retention(_region)

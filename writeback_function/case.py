@@ -61,7 +61,11 @@ class Case:
         if written is not None:
             with suppress(ChangedMeanwhile):
                 return replace(self, visit=self.store.visits.save(written))
-        return replace(self, visit=self.store.visits.change(*self.name, write))
+        return self.rewritten(write)
+
+    def rewritten(self, fn: Callable[[Visit], Visit | None]) -> "Case":
+        """The case after a change of its newest row; ``fn`` gives None where there is nothing to change."""
+        return replace(self, visit=self.store.visits.change(*self.name, fn))
 
 
 def find_case(stores: Stores, context: VisitContext) -> Case | None:

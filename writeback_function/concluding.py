@@ -47,4 +47,4 @@ def _written(case: Case, fn: Callable[[Visit], Visit]) -> Case:
         new = fn(row)
         return None if new == row or row.outcome_sent else new
 
-    return replace(case, visit=case.store.visits.change(*case.name, write))
+    return case.rewritten(write)

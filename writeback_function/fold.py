@@ -3,41 +3,42 @@
 Order: whose visit, is it Graph's, is it this visit's, decrypt, add facts under the row's ETag, queue what is
 due, mark it. A crash anywhere leaves a message that comes again; everything it repeats is harmless.
 
+A sealed message that no key opens is ours all the same, because nobody else fills our queues: it is left to
+the host, which parks it, and can be queued again once its key is back.
+
 What fails in passing (keys or storage out of reach, a row that too many write, a subscription not written
 down yet) is not left to the host, which would give the message up after twelve tries: a copy is queued with a
 delay as long as the message has waited so far, for ``PATIENCE``. Only what nobody foresaw counts as a try.
 """
 
-import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from shared.clock import Clock, timestamp
+from shared import trace
+from shared.clock import Clock
 from shared.context import ContextSeal, VisitContext
 from shared.errors import AnswerRefused, AntesalaError, OutsideError
+from shared.events import note
 from shared.graph.notifications import CallEvent, NotGenuine, Notifications
 from shared.graph.subscriptions import is_client_state
-from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage
-from shared.sealing import Pseudonyms, Sealer
+from shared.messages import AttendanceMessage, MessageRefused
+from shared.sealing import Pseudonyms
 from shared.store import ChangedMeanwhile, Stores
 from shared.visit.ledger import Ledger
-from shared.visit.operations import Operation, Picture, bearing
 from shared.visit.roster import Sighting
 from writeback_function.case import Case, find_case
-
-log = logging.getLogger("antesala.attendance")
+from writeback_function.outbox import Outbox
 
 PATIENCE = timedelta(hours=4)
 """As long as Graph itself brings a notification again; then come the host's tries, and the dead letters."""
 _FIRST_DELAY = 2.0
 _LONGEST_DELAY = 300.0
-# Another fold may add facts before our marks; after so many rounds the next message goes on from there.
-_ROUNDS = 4
 
 
 class NotYetKnown(AntesalaError):
-    """Graph's, and for this visit, but its subscription is not written down yet: the message comes again."""
+    """Graph's, and for this visit, but we do not know its subscription or certificate yet: it comes again."""
 
 
 class Fold:
@@ -47,18 +48,16 @@ class Fold:
         self,
         stores: Stores,
         contexts: ContextSeal,
-        sealer: Sealer,
         pseudonyms: Pseudonyms,
         notifications: Notifications,
-        handing: "Handing",
+        outbox: Outbox,
         clock: Clock,
     ) -> None:
         self._stores = stores
         self._contexts = contexts
-        self._sealer = sealer
         self._pseudonyms = pseudonyms
         self._notifications = notifications
-        self._handing = handing
+        self._outbox = outbox
         self._clock = clock
 
     def fold(self, text: str) -> None:
@@ -73,17 +72,21 @@ class Fold:
             _refused(failure)
             return
         context = self._contexts.open(message.context)
-        try:
-            self._folded(message, context)
-        except (MessageRefused, NotGenuine) as failure:
-            _refused(failure)
-        except (NotYetKnown, ChangedMeanwhile, OutsideError) as failure:
-            self._later(text, message, context, failure)
+        with trace.entered(message.traceparent or context.trace):
+            trace.about(context.visit_key)
+            try:
+                self._folded(message, context)
+            except (MessageRefused, NotGenuine) as failure:
+                _refused(failure)
+            except (NotYetKnown, ChangedMeanwhile, OutsideError) as failure:
+                self._later(text, message, context, failure)
 
     def _folded(self, message: AttendanceMessage, context: VisitContext) -> None:
         case = self._case(context)
         event = self._genuine(case, message)
-        self._handing.hand_on(case.changed(lambda ledger: with_event(ledger, event)), message.context)
+        self._outbox.hand_on(case.changed(lambda ledger: with_event(ledger, event)), message.context)
+        age = (self._clock.now() - message.at).total_seconds()
+        note("folded", connection=context.connection, kind=event.kind, age_seconds=age)
 
     def _later(
         self, text: str, message: AttendanceMessage, context: VisitContext, failure: AntesalaError
@@ -94,8 +97,7 @@ class Fold:
             raise failure
         delay = min(max(waited.total_seconds(), _FIRST_DELAY), _LONGEST_DELAY)
         self._stores.of(context.connection).queue("attendance").send(text, delay=delay)
-        extra = {"event": "fold-later", "connection": context.connection, "why": type(failure).__name__}
-        log.warning("notification later: %s", type(failure).__name__, extra=extra)
+        note("fold-later", connection=context.connection, reason=type(failure).__name__)
 
     def _case(self, context: VisitContext) -> Case:
         case = find_case(self._stores, context)
@@ -107,12 +109,21 @@ class Fold:
         tenant = case.approved.connection.tenant
         self._notifications.authentic(message.item, message.tokens, message.at)
         self._belongs(case, message, tenant)
-        document = self._notifications.decrypt(message.item)
+        document = self._decrypted(message)
         try:
             return self._notifications.event(document, tenant)
         except AnswerRefused as failure:
             # Only here: a key set that could not be read is a failure in passing, and must come again.
             raise NotGenuine("shape") from failure
+
+    def _decrypted(self, message: AttendanceMessage) -> dict[str, Any]:
+        try:
+            return self._notifications.decrypt(message.item)
+        except NotGenuine as failure:
+            if failure.why != "certificate":
+                raise
+            # Graph says so, and of this visit: a certificate of ours that was not read yet, or taken away.
+            raise NotYetKnown("a certificate that is not among ours") from failure
 
     def _belongs(self, case: Case, message: AttendanceMessage, tenant: str) -> None:
         held = (case.visit.subscription_id, *case.ledger.former)
@@ -139,67 +150,9 @@ class Fold:
         return isinstance(shown, str) and is_client_state(self._pseudonyms, *case.name, shown)
 
 
-class Handing:
-    """Queues what the EHR has still to be told about a visit, then marks it."""
-
-    def __init__(self, sealer: Sealer, clock: Clock, debounce: float, lateness: float = 0.0) -> None:
-        """``debounce``: seconds within which a return makes a disconnect none.
-
-        ``lateness``: seconds by which an event may be told late. Only that somebody came is queued for at
-        once. A disconnect is held back for both, in case an event under way withdraws it. What puts right
-        something told before waits for three times as long: it shows that events are even later just now.
-        """
-        self._sealer = sealer
-        self._clock = clock
-        self._debounce = round(debounce * 1_000_000)
-        self._held = {"new": 0.0, "end": debounce + lateness, "correction": 3 * (debounce + lateness)}
-
-    def hand_on(self, case: Case, context: str) -> Case:
-        """The case after everything due was queued and marked. ``context``: the visit's, sealed."""
-        for _ in range(_ROUNDS):
-            standing = self._now(case, case.ledger)
-            view = case.picture(self._sealer)
-            found = standing.due(view, self._debounce)
-            if not found and standing == case.ledger:
-                break
-            if case.approved.revision.writeback.adapter != "none":
-                for operation in found:
-                    self._send(case, operation, context, view)
-            judged = case.ledger
-            case = self._marked(case, found)
-            if case.ledger == judged:
-                break
-        return case
-
-    def _marked(self, case: Case, found: tuple[Operation, ...]) -> Case:
-        """What was queued is marked if it is due still; without a mark its message is nothing."""
-
-        def mark(ledger: Ledger) -> Ledger:
-            standing = self._now(case, ledger)
-            still = standing.due(case.picture(self._sealer, ledger), self._debounce)
-            return standing.handed_on(one for one in found if one in still)
-
-        return case.changed(mark)
-
-    def _now(self, case: Case, ledger: Ledger) -> Ledger:
-        return ledger.standing(case.picture(self._sealer, ledger), self._debounce)
-
-    def _send(self, case: Case, operation: Operation, context: str, view: Picture) -> None:
-        message = WritebackMessage(
-            context=context,
-            subject=operation.subject,
-            status=operation.status,
-            instant=operation.at,
-            reconstructed=operation.reconstructed,
-            since=timestamp(self._clock.now()),
-        )
-        delay = self._held[bearing(view, operation)]
-        case.store.queue("writeback").send(message.text(self._sealer), delay=delay)
-
-
 def _refused(failure: AntesalaError) -> None:
     why = getattr(failure, "why", type(failure).__name__)
-    log.warning("notification refused: %s", why, extra={"event": "not-genuine", "why": why})
+    note("not-genuine", reason=why)
 
 
 def with_event(ledger: Ledger, event: CallEvent) -> Ledger:

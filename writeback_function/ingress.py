@@ -14,16 +14,17 @@ what is genuine (reference graph.md 3.4).
 
 import base64
 import json
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+from shared import trace
 from shared.clock import Clock
 from shared.context import ContextSeal, VisitContext
 from shared.errors import Refusal, SealError
+from shared.events import note
 from shared.graph.subscriptions import is_client_state
 from shared.meeting.tending import tend_message
 from shared.messages import AttendanceMessage
@@ -33,8 +34,6 @@ from shared.store.faults import StorageUnavailable
 from shared.store.queues import LONGEST
 from shared.web import Request, Response
 from writeback_function.bulkhead import Bulkhead
-
-log = logging.getLogger("antesala.attendance")
 
 # Graph batches items of several subscriptions into one POST.
 NOTIFICATION_BYTES = 1024 * 1024
@@ -76,6 +75,7 @@ class Ingress:
         tokens = [token for token in _list(document, "validationtokens") if isinstance(token, str)]
         texts = [self._text(request.query["c"], item, tokens) for item in items]
         self._queue(context, "attendance", [text for text in texts if text])
+        note("notified", connection=context.connection, items=len(items))
         return _ACCEPTED
 
     def lifecycle(self, request: Request) -> Response:
@@ -109,17 +109,19 @@ class Ingress:
             context = self._contexts.open(request.query.get("c", ""))
             self._stores.of(context.connection)
         except (SealError, Refusal) as failure:
-            log.warning("notification not ours", extra={"event": "not-ours", "why": type(failure).__name__})
+            note("not-ours", reason=type(failure).__name__)
             return None
+        trace.follow(context.trace)
+        trace.about(context.visit_key)
         return context
 
     def _text(self, context: str, item: Mapping[str, Any], tokens: Sequence[str]) -> str:
         """The item's message; empty for an item larger than a message may be: the reports will tell."""
         for shown in (tokens, _of_tenant(tokens, str(_member(item, "tenantid")))):
-            text = AttendanceMessage(context, item, shown, self._clock.now()).text()
+            text = AttendanceMessage(context, item, shown, self._clock.now(), trace.traceparent()).text()
             if len(text) <= LONGEST:
                 return text
-        log.error("notification too large", extra={"event": "item-too-large"})
+        note("item-too-large")
         return ""
 
     def _queue(self, context: VisitContext, name: str, texts: Sequence[str]) -> None:

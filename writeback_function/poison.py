@@ -1,20 +1,15 @@
 """What came back too often without a foreseen reason: parked as it is, with a row that says so."""
 
-import logging
-
-from shared.context import ContextSeal
+from shared import trace
+from shared.context import ContextSeal, VisitContext
 from shared.errors import SealError
+from shared.events import note
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
-from shared.parked import poison_id
+from shared.parked import NOBODYS, PARKED, poison_id
 from shared.sealing import Sealer
 from shared.store.operations import Waiting
 from shared.store.queues import LONGEST
 from shared.store.region import RegionStore
-
-log = logging.getLogger("antesala.writeback")
-
-NOBODYS = "unknown"
-"""The connection of what cannot be opened."""
 
 
 class Poison:
@@ -30,13 +25,15 @@ class Poison:
         A crash in between can leave the message twice; it is never lost, and never without its row.
         """
         text = kept(body)
-        connection = self._connection(queue, text) or NOBODYS
+        context = self._context(queue, text)
+        connection = context.connection if context is not None else NOBODYS
         store.dead_letters.add(connection, poison_id(text), queue=queue, reason="poison")
-        store.queue("writeback-parked").send(text)
+        store.queue(PARKED).send(text)
         if queue == "writeback" and connection != NOBODYS:
             self._counted_no_longer(store, text)
-        extra = {"event": "parked", "connection": connection, "reason": "poison"}
-        log.error("parked from %s: poison", queue, extra=extra)
+        with trace.entered(context.trace if context is not None else ""):
+            trace.about(context.visit_key if context is not None else "")
+            note("poisoned", connection=connection, queue=queue, reason="poison")
 
     def _counted_no_longer(self, store: RegionStore, text: str) -> None:
         try:
@@ -48,12 +45,12 @@ class Poison:
             return
         store.operations.waits_no_more(context.connection, Waiting(operation, message.since))
 
-    def _connection(self, queue: str, text: str) -> str:
+    def _context(self, queue: str, text: str) -> VisitContext | None:
         try:
-            return self._contexts.open(self._sealed(queue, text)).connection
+            return self._contexts.open(self._sealed(queue, text))
         except (MessageRefused, SealError, TypeError, AttributeError):
             # Whatever it is, it is kept: nobody comes after us.
-            return ""
+            return None
 
     def _sealed(self, queue: str, text: str) -> str:
         if queue == "attendance":

@@ -4,20 +4,18 @@ The row says ``live-unavailable`` for as long as there is none. One that is made
 begin after it; who was in a call before is known from the attendance reports.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock, parse_timestamp, timestamp
 from shared.errors import OutsideError, StatusRefused
+from shared.events import note
 from shared.graph.subscriptions import Subscription, Subscriptions, client_state, until
 from shared.sealing import Pseudonyms
 from shared.store.visits import Visit
 from shared.visit.ledger import Ledger
 from writeback_function.case import Case
-
-log = logging.getLogger("antesala.tend")
 
 RENEW_BEFORE = timedelta(hours=24)
 _SOON, _LATER = timedelta(minutes=2), timedelta(minutes=15)
@@ -75,7 +73,7 @@ class Subscribing:
             self._subscriptions.delete(case.approved.connection.tenant, case.visit.subscription_id)
         except OutsideError:
             # It expires by itself; the visit's end must not hang on it.
-            log.warning("subscription left to expire", extra={"connection": case.visit.connection})
+            note("subscription-left", connection=case.visit.connection)
         return _written(case, lambda row: replace(_without(row), live="unknown"))
 
     def _made(self, case: Case, tenant: str, sealed: str, wanted: datetime) -> Subscription | None:
@@ -85,7 +83,7 @@ class Subscribing:
         return made if made is not None else self._subscriptions.find(tenant, join_url)
 
 
-def patience(failure: OutsideError | None, troubles: int) -> timedelta:
+def backoff(failure: OutsideError | None, troubles: int) -> timedelta:
     """How long to wait after so many troubles in a row before this one; longer where Graph says so."""
     refused = isinstance(failure, StatusRefused) and not failure.transient
     first, longest = (_REFUSED, _REFUSED_LONG) if refused else (_SOON, _LATER)
@@ -125,4 +123,4 @@ def _written(case: Case, fn: Callable[[Visit], Visit]) -> Case:
         new = replace(new, roster=row.roster) if same else new
         return None if new == row else new
 
-    return replace(case, visit=case.store.visits.change(*case.name, write))
+    return case.rewritten(write)

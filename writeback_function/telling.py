@@ -6,6 +6,7 @@ no second outcome: whoever reads it in the EHR may have acted on it.
 
 from datetime import datetime
 
+from shared import trace
 from shared.clock import timestamp
 from shared.ehr.port import OutcomeAdapter, OutcomeTelling
 from shared.messages import WritebackMessage
@@ -25,6 +26,7 @@ def outcome_message(context: str, conclusion: Conclusion, now: datetime) -> Writ
         since=timestamp(now),
         kind="outcome",
         ended=conclusion.ended,
+        traceparent=trace.traceparent(),
     )
 
 

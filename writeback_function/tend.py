@@ -7,15 +7,17 @@ in between, the message that comes first, the successor or its predecessor once 
 other one is nothing. So there are never two chains, and never none.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared import trace
 from shared.clock import Clock, Entropy, parse_timestamp, timestamp
 from shared.context import ContextSeal, VisitContext
 from shared.errors import OutsideError
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.graph.reports import Report, Reports
 from shared.graph.subscriptions import Subscriptions
 from shared.meeting.tending import MOVED, tend_message
@@ -27,11 +29,9 @@ from shared.visit.ledger import Ledger
 from shared.visit.outcome import GIVEN_UP, over_at, rests
 from writeback_function.case import Case, find_case
 from writeback_function.concluding import Concluding
-from writeback_function.fold import Handing
+from writeback_function.outbox import Outbox
 from writeback_function.reconciling import reconciled
-from writeback_function.subscribing import RENEW_BEFORE, Subscribing, patience
-
-log = logging.getLogger("antesala.tend")
+from writeback_function.subscribing import RENEW_BEFORE, Subscribing, backoff
 
 # How long after the visit's end reports are read: they appear late, and a rejoin makes another one.
 CHECKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 240, 720, 1_440))
@@ -84,7 +84,7 @@ class Tend:
         sealer: Sealer,
         pseudonyms: Pseudonyms,
         graphs: Graphs,
-        handing: Handing,
+        outbox: Outbox,
         concluding: Concluding,
         clock: Clock,
         entropy: Entropy,
@@ -94,7 +94,7 @@ class Tend:
         self._sealer = sealer
         self._reports = graphs.reports
         self._subscribing = Subscribing(graphs.subscriptions, pseudonyms, clock)
-        self._handing = handing
+        self._outbox = outbox
         self._concluding = concluding
         self._clock = clock
         self._entropy = entropy
@@ -109,16 +109,18 @@ class Tend:
             message = opened("tend", text, self._sealer)
             context = self._contexts.open(str(message.get("c", "")))
         except MessageRefused as failure:
-            log.warning("tend message refused: %s", type(failure).__name__)
+            note("tend-refused", reason=type(failure).__name__)
             return
-        try:
-            self._taken(message, context)
-        except OutsideError as failure:
-            if not failure.transient:
-                raise
-            # Storage in passing: the same message once more, which is nothing if its successor is there.
-            self._stores.of(context.connection).queue("tend").send(text, delay=_AGAIN_SECONDS)
-            log.warning("tended later: %s", failure, extra={"connection": context.connection})
+        with trace.entered(str(message.get("traceparent", "")) or context.trace):
+            trace.about(context.visit_key)
+            try:
+                self._taken(message, context)
+            except OutsideError as failure:
+                if not failure.transient:
+                    raise
+                # Storage in passing: the same message once more, which is nothing if its successor is there.
+                self._stores.of(context.connection).queue("tend").send(text, delay=_AGAIN_SECONDS)
+                note("tend-later", connection=context.connection, failure=failure_of(failure))
 
     def _taken(self, message: Mapping[str, Any], context: VisitContext) -> None:
         case = find_case(self._stores, context)
@@ -151,7 +153,8 @@ class Tend:
         except OutsideError as failure:
             if failure.transient:
                 raise
-            log.warning("%s: %s", event, failure, extra={"connection": case.visit.connection})
+            connection = case.visit.connection
+            note("lifecycle-failed", connection=connection, lifecycle=event, failure=failure_of(failure))
 
     def _look(self, look: _Look, before: str, troubles: int) -> None:
         """``before``: the turn that the successor comes after."""
@@ -163,8 +166,8 @@ class Tend:
                 look = look.of(self._concluding.conclude(look.case, look.sealed, last=last))
         except OutsideError as failure:
             # The visit goes on without us; the next look tries again.
-            log.warning("not reconciled: %s", failure, extra={"connection": look.case.visit.connection})
-            self._next(look, before, patience(failure, troubles), troubles + 1)
+            note("not-reconciled", connection=look.case.visit.connection, failure=failure_of(failure))
+            self._next(look, before, backoff(failure, troubles), troubles + 1)
             return
         if look.case.ledger.checks >= len(CHECKS) and look.resting:
             self._closed(look.case)
@@ -180,10 +183,10 @@ class Tend:
         try:
             look = look.of(self._subscribing.alive(look.case, look.sealed))
         except OutsideError as failure:
-            log.warning("not subscribed: %s", failure, extra={"connection": look.case.visit.connection})
-            return look, patience(failure, troubles)
+            note("not-subscribed", connection=look.case.visit.connection, failure=failure_of(failure))
+            return look, backoff(failure, troubles)
         missing = look.case.visit.join_url and not look.case.visit.subscription_id
-        return look, patience(None, troubles) if missing else None
+        return look, backoff(None, troubles) if missing else None
 
     def _checked(self, look: _Look) -> _Look:
         """The look after the reports, where the time to read them has come."""
@@ -208,8 +211,7 @@ class Tend:
             same = new == ledger and found == row.reported
             return None if same else replace(row, roster=new.document(), reported=found)
 
-        case = replace(look.case, visit=look.case.store.visits.change(*look.case.name, add))
-        return self._handing.hand_on(case, look.sealed)
+        return self._outbox.hand_on(look.case.rewritten(add), look.sealed)
 
     def _read(self, look: _Look) -> tuple[Report, ...]:
         """Every report there is. A refusal for good is none: reports may be switched off (graph.md 4.1)."""
@@ -222,12 +224,15 @@ class Tend:
         except OutsideError as failure:
             if failure.transient and look.now < look.over + CHECKS[-1] + GIVEN_UP:
                 raise
-            log.warning("no reports: %s", failure, extra={"connection": visit.connection})
+            note("no-reports", connection=visit.connection, failure=failure_of(failure))
             return ()
 
     def _closed(self, case: Case) -> None:
-        now = timestamp(self._clock.now())
-        case.store.visits.change(*case.name, lambda row: replace(row, closed_at=now))
+        visit, now = case.visit, timestamp(self._clock.now())
+        # Said first: a process that dies in between says it twice, and never not at all.
+        outcome = visit.outcome or "unknown"
+        note("visit-closed", connection=visit.connection, outcome=outcome, reported=visit.reported)
+        case.rewritten(lambda row: replace(row, closed_at=now))
 
     def _next(self, look: _Look, before: str, delay: timedelta, troubles: int) -> None:
         turn, case = self._entropy.token(9), look.case

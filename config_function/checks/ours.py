@@ -1,17 +1,18 @@
-"""Whether others reach us: the EHR our public keys, Microsoft Graph our webhooks.
+"""Whether others reach us: the EHR our public keys, Microsoft Graph our webhooks. And our keys themselves.
 
 Asked through the outbound seam at the address that servers are told, so that firewall, name and certificate
 are part of what is tried.
 """
 
 from config_function.access import View
-from config_function.checks.verdict import Trial, Verdict, said
+from config_function.checks.verdict import Trial, Verdict, remedy_for, said
 from config_function.records import Addresses
 from shared.clock import Clock, Entropy
 from shared.errors import AddressRefused, AnswerRefused, AntesalaError, OutsideError
+from shared.key_review import KeyReview
 from shared.outbound import Answer, Outbound
 from shared.reasons import REASONS
-from shared.texts import Text
+from shared.texts import Text, Together
 
 SECONDS = 7.0
 # Graph holds slow endpoints back and then drops what it has for them (graph.md 3.4).
@@ -19,15 +20,19 @@ SLOW_SECONDS = 3.0
 KEYS_MISSING = REASONS["keys-missing"]
 WEBHOOKS = ("notifications", "lifecycle")
 OPEN_UP = Text("Open this address to the EHR's servers: no sign-in, no firewall, a public certificate.")
+ROTATE = Text("Whoever operates this deployment renews the key: docs/keys.md says how, step by step.")
 OPEN_TO_MICROSOFT = Text("Open this address to Microsoft 365: no sign-in, no firewall, a public certificate.")
 
 
 class OwnProbes:
     """What is tried at our own front door."""
 
-    def __init__(self, addresses: Addresses, outbound: Outbound, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self, addresses: Addresses, outbound: Outbound, review: KeyReview, clock: Clock, entropy: Entropy
+    ) -> None:
         self._addresses = addresses
         self._outbound = outbound
+        self._review = review
         self._clock = clock
         self._entropy = entropy
 
@@ -47,6 +52,20 @@ class OwnProbes:
             empty = Text("It answered %(status)s without keys.", status=answer.status)
             return trial.failed(empty, OPEN_UP)
         return trial.ok(Text("Public keys found: %(number)s.", number=len(keys)))
+
+    def own_keys(self, view: View, _: str) -> Verdict:
+        """Judges every key of this deployment; of signing keys the organization's own."""
+        trial = Trial("keys", Text("Read every key and looked at strength, state and dates"))
+        try:
+            found = self._review.findings([view.connection.tenant])
+        except OutsideError as error:
+            return trial.failed(said(error), remedy_for(error, ROTATE))
+        if not found:
+            return trial.ok(Text("Every key is sound."))
+        words = Together(*(finding.text for finding in found))
+        if all(finding.soon for finding in found):
+            return trial.warning(words, ROTATE)
+        return trial.failed(words, ROTATE)
 
     def webhook(self, _: View, __: str) -> Verdict:
         """Shakes hands with both webhooks, as Graph does before it sends anything."""

@@ -15,6 +15,7 @@ class Probe:
 PROBES = (
     Probe("discovery", "SMART endpoints of the FHIR base"),
     Probe("jwks", "Our public keys, read as the EHR reads them"),
+    Probe("keys", "Keys of this deployment"),
     Probe("backend-token", "Token for the write-back"),
     Probe("graph-token", "Token for Microsoft Graph"),
     Probe("access-policy", "Application access policy", of_person=True),

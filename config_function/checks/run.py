@@ -46,6 +46,7 @@ class Checks:
         self._attempts: Mapping[str, Attempt] = {
             "discovery": ehr.endpoints,
             "jwks": ours.keys,
+            "keys": ours.own_keys,
             "backend-token": ehr.backend_token,
             "graph-token": microsoft.token,
             "access-policy": microsoft.policy,

@@ -36,7 +36,7 @@ resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-
       endpointType: 'MonitorAlert'
       properties: {
         severity: 'Sev2'
-        description: 'A key or certificate of Antesala expires within 30 days, or has expired. Rotate it: docs/deploy.md, section 4.'
+        description: 'A key or certificate of Antesala expires within 30 days, or has expired. Rotate it: docs/keys.md.'
         actionGroups: [actionGroupId]
       }
     }

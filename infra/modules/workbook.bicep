@@ -14,9 +14,10 @@ param insightsId string
 
 var views = [
   { name: 'launches', title: 'Launches by reason', shape: 'barchart', query: loadTextContent('../queries/launches.kql') }
-  { name: 'visits', title: 'People sent to their visit, per day', shape: 'timechart', query: loadTextContent('../queries/visits.kql') }
+  { name: 'visits', title: 'Visits that are over, per day and outcome', shape: 'timechart', query: loadTextContent('../queries/visits.kql') }
   { name: 'age', title: 'Seconds from what happened to what the EHR was told', shape: 'timechart', query: loadTextContent('../queries/age.kql') }
   { name: 'dead-letters', title: 'Parked write-backs by reason', shape: 'table', query: loadTextContent('../queries/dead-letters.kql') }
+  { name: 'legs', title: 'Milliseconds of a launch and whose they were (95 of 100)', shape: 'table', query: loadTextContent('../queries/legs.kql') }
   { name: 'slow', title: 'Milliseconds of a request by route', shape: 'table', query: loadTextContent('../queries/slow.kql') }
 ]
 

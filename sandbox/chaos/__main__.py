@@ -21,6 +21,7 @@ from sandbox.chaos.stage import ChaosFailed, Stage
 from sandbox.chaos.weather import Weather
 from sandbox.storage import StorageError
 from shared.errors import AntesalaError
+from shared.parked import NOBODYS, PARKED
 from shared.store.region import RegionStore
 
 _WORKING = ("attendance", "writeback", "attendance-poison", "writeback-poison", "tend-poison")
@@ -115,14 +116,14 @@ def _report(
     handovers = running.ask(f"{running.tls(MICROSOFT)}/sandbox/chaos")["handovers"]
     findings = compared(stage.acts, records, plan.debounce)
     store = stage.services.stores.region("americas")
-    parked = store.queue("writeback-parked").length()
-    names = [*(scene.connection for scene in SCENES.values()), "unknown"]
+    parked = store.queue(PARKED).length()
+    names = [*(scene.connection for scene in SCENES.values()), NOBODYS]
     findings.letters = [
         f"{one.reason} {one.status or ''}".strip()
         for name in names
         for one in store.dead_letters.of_connection(name)
     ]
-    findings.undelivered = {**left, "writeback-parked": parked}
+    findings.undelivered = {**left, PARKED: parked}
     waits = delays(stage.acts, records, handovers)
     for line in lines(findings, weather.happened, handovers, records, waits, memory):
         print(line)

@@ -43,6 +43,9 @@ class JsonLines(logging.Formatter):
             line["extra"] = extra
         if record.exc_info and record.exc_info[0]:
             line["exception"] = "".join(traceback.format_exception(*record.exc_info))
+        elif record.exc_text:
+            # The app has redacted it, and took the exception itself away.
+            line["exception"] = record.exc_text
         return json.dumps(line, default=str)
 
 

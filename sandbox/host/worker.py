@@ -181,9 +181,14 @@ def _invocation(function: Function, invocation_id: str, data: Message, metadata:
         function_id=function.id,
         input_data=[_parameter(function.trigger["name"], data)],
         trigger_metadata=metadata,
-        trace_context=Message(trace_parent="", trace_state="", attributes={}),
+        # A chain of its own for each invocation, as the Functions host begins one.
+        trace_context=Message(trace_parent=_traceparent(), trace_state="", attributes={}),
         retry_context=Message(retry_count=0, max_retry_count=0),
     )
+
+
+def _traceparent() -> str:
+    return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
 
 
 def _parameter(name: str, data: Message) -> Message:

@@ -3,7 +3,6 @@
 It names persons by reference or id, never by name, and is the same, byte for byte, at every attempt.
 """
 
-import re
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +12,7 @@ from shared.ehr.audit_parts import DICOM, SYSTEM, URI, coding
 from shared.ehr.port import Telling
 
 _REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
-_PERSON = re.compile(r"(Practitioner|PractitionerRole|Patient|RelatedPerson)/[A-Za-z0-9\-.]{1,64}")
+_PEOPLE = ("Practitioner", "PractitionerRole", "Patient", "RelatedPerson")
 _ATTACH, _DETACH = ("110124", "Attach"), ("110125", "Detach")
 _ABOUT = {
     "provider": "The clinician",
@@ -79,7 +78,4 @@ def _participant(telling: Telling, user_system: str) -> dict[str, Any]:
 def _who(telling: Telling, user_system: str) -> dict[str, Any]:
     if telling.role == "unattributed" or not telling.user:
         return {"display": _ABOUT["unattributed"]}
-    if _PERSON.fullmatch(telling.user):
-        return {"reference": telling.user}
-    system = {"system": user_system} if user_system else {}
-    return {"identifier": {**system, "value": telling.user}}
+    return parts.person(telling.user, user_system, _PEOPLE)

@@ -1,6 +1,7 @@
 """What every AuditEvent of ours is made of. Pure (reference ehr.md 4.1; HL7 FHIR R4 AuditEvent)."""
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from shared.context import VisitContext
@@ -39,6 +40,15 @@ def connector() -> dict[str, Any]:
     """The app itself as an agent, which every event has."""
     kind = {"coding": [coding(DICOM, "110150", "Application")]}
     return {"type": kind, "who": {"display": "Antesala"}, "requestor": False}
+
+
+def person(user: str, user_system: str, kinds: Collection[str]) -> dict[str, Any]:
+    """Whoever has this EHR user ID: by reference where it is one to one of the ``kinds``, else by the ID."""
+    kind, _, name = user.partition("/")
+    if kind in kinds and _ID.fullmatch(name):
+        return {"reference": user}
+    system = {"system": user_system} if user_system else {}
+    return {"identifier": {**system, "value": user}}
 
 
 def operation_entity(operation: str) -> dict[str, Any]:

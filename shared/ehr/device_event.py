@@ -3,7 +3,6 @@
 One word of a fixed list, about one person and, where it is known, one visit; nothing of the device itself.
 """
 
-import re
 from typing import Any
 
 from shared.clock import timestamp
@@ -11,7 +10,7 @@ from shared.ehr import audit_parts as parts
 from shared.ehr.audit_parts import SYSTEM, coding
 from shared.ehr.port import DeviceTelling
 
-_REFERENCE = re.compile(r"(Patient|RelatedPerson)/[A-Za-z0-9\-.]{1,64}")
+_PEOPLE = ("Patient", "RelatedPerson")
 
 
 def device_event(telling: DeviceTelling, user_system: str = "", *, with_id: bool) -> dict[str, Any]:
@@ -37,7 +36,5 @@ def device_event(telling: DeviceTelling, user_system: str = "", *, with_id: bool
 
 
 def _tester(user: str, user_system: str) -> dict[str, Any]:
-    system = {"system": user_system} if user_system else {}
-    named = {"reference": user} if _REFERENCE.fullmatch(user) else {"identifier": {**system, "value": user}}
     role = {"coding": [coding(SYSTEM, "patient", "The patient's side")]}
-    return {"role": [role], "who": named, "requestor": True}
+    return {"role": [role], "who": parts.person(user, user_system, _PEOPLE), "requestor": True}

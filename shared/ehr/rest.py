@@ -1,7 +1,7 @@
 """What adapters of FHIR servers have in common: addresses, headers, and how answers are read."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from shared.connection import Approved
@@ -12,13 +12,11 @@ from shared.smart.dialect import DIALECTS
 FHIR_JSON = "application/fhir+json"
 RACED = frozenset({409, 412})
 """Somebody else was faster (reference ehr.md 4.3): read again, judge again."""
-LOCKED = frozenset({423, 424})
-"""Locked, or what it depends on failed: a refusal that passes by itself (reference ehr.md 3.2 and 4.3)."""
 _ISSUE = re.compile(r"[a-z][a-z-]{1,39}")
 
 
 class RefusedForNow(StatusRefused):
-    """A refusal that passes by itself, although its status says so to FHIR servers alone."""
+    """A refusal that passes by itself, although its status does not say so."""
 
     @property
     def transient(self) -> bool:  # type: ignore[override]
@@ -26,8 +24,8 @@ class RefusedForNow(StatusRefused):
         return True
 
 
-def refused(answer: Answer, passing: Iterable[int] = LOCKED) -> StatusRefused:
-    """The error that this answer is; ``passing``: statuses that later may not be answered any more."""
+def refused(answer: Answer, passing: Collection[int] = ()) -> StatusRefused:
+    """The error that this answer is; ``passing``: statuses that pass here, although elsewhere they do not."""
     kind = RefusedForNow if answer.status in passing else StatusRefused
     return kind(answer.status, _issue(answer), answer.retry_after())
 

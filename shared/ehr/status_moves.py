@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.ehr.attempt import Attempt
 from shared.ehr.backend import Backend
-from shared.ehr.rest import FHIR_JSON, LOCKED, RACED, own_headers, refused, resource_of, resource_url
+from shared.ehr.rest import FHIR_JSON, RACED, own_headers, refused, resource_of, resource_url
 from shared.errors import AnswerRefused
 from shared.outbound import Answer
 
@@ -60,7 +60,7 @@ class StatusMoves:
                 return
             if answer.status not in RACED or attempt.left() < _ROUND_SECONDS:
                 break
-        raise refused(answer, LOCKED | RACED)
+        raise refused(answer, RACED)
 
     def patch(self, attempt: Attempt, url: str, found: Found, operations: list[dict[str, str]]) -> Answer:
         """A JSON Patch (RFC 6902) of the version that was found."""

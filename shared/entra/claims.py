@@ -9,17 +9,16 @@ refused by it.
 import base64
 import hmac
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from shared.errors import OutsideError, Refusal
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.oidc import KeySets, TokenRefused
 from shared.settings import Settings
-
-_log = logging.getLogger("antesala.entra")
 
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
@@ -98,7 +97,7 @@ class EntraClaims:
             claims = self._verified(bearer, tid, "not-signed-in")
         except OutsideError as error:
             # Nobody has proven anything yet, and another answer would tell anybody whom we serve.
-            _log.warning("No keys of %s to verify a bearer token with: %s", tid, error)
+            note("keys-unread", tenant=tid, failure=failure_of(error))
             raise Refusal("not-signed-in", "no keys") from error
         if not _text(claims, "azp") or "nonce" in claims:
             raise Refusal("not-signed-in", "not an access token")

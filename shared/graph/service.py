@@ -7,7 +7,6 @@
   because join links are as good as keys.
 """
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,10 +14,9 @@ from typing import Any
 from shared.clock import Entropy
 from shared.entra import Entra
 from shared.errors import AnswerRefused, StatusRefused
+from shared.events import note
 from shared.outbound import Answer, Outbound
 from shared.settings import Settings
-
-log = logging.getLogger("antesala.graph")
 
 # Two generations of wording for the same thing (graph.md 1.6); there is no error code of its own for it.
 _POLICY_MISSING = re.compile(
@@ -164,13 +162,8 @@ def _refused(method: str, answer: Answer) -> GraphRefused:
     code = str(error.get("code", ""))
     code = code if _CODE.fullmatch(code) else ""
     request_id = answer.headers.get("request-id", "")
-    log.warning(
-        "graph refused %s with %s %s",
-        method,
-        answer.status,
-        code,
-        extra={"request_id": request_id if _CODE.fullmatch(request_id) else ""},
-    )
+    request_id = request_id if _CODE.fullmatch(request_id) else ""
+    note("graph-refused", method=method, status=answer.status, error=code, request_id=request_id)
     return GraphRefused(answer.status, code, str(error.get("message", "")), answer.retry_after())
 
 

@@ -12,6 +12,7 @@ of one hospital never reaches a flow, nor a token endpoint, of another (RFC 9700
 from collections.abc import Collection, Mapping
 from typing import Literal
 
+from shared import trace
 from shared.clock import Clock, Entropy
 from shared.connection import Approved, Client, Connection, Revision
 from shared.edge import content_security_policy
@@ -137,6 +138,7 @@ class SmartFlow:
         if value is None:
             raise Refusal("flow-unknown", "no cookie for this state")
         taken = taken_from(value, state, self._jar.drop(state))
+        trace.follow(taken.traceparent)
         if taken.redirect_uri != redirect_uri:
             raise consumed(
                 Refusal("flow-unknown", "the flow began at another door or connection"), taken.clear

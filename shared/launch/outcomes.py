@@ -4,7 +4,6 @@ Whoever knows a connection's address can knock at its door. What is refused befo
 comes from the connection's EHR is therefore hardly written: no flood of it hides the launches of patients.
 """
 
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from datetime import datetime, timedelta
 from shared.clock import Clock, timestamp
 from shared.connection import Side
 from shared.errors import AntesalaError, OutsideError, Refusal
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.store import Stores
 from shared.web import Cookie
 
@@ -21,8 +22,6 @@ from shared.web import Cookie
 TOLD = frozenset({"browser-unsupported", "connection-not-approved", "launch-incomplete", "wrong-environment"})
 EVERY = timedelta(minutes=1)
 REMEMBERED = 500
-
-_log = logging.getLogger("antesala.launch")
 
 
 class Outcomes:
@@ -83,7 +82,7 @@ class Outcomes:
         try:
             self._stores.of(connection).launches.record(connection, code, side, timestamp(self._clock.now()))
         except AntesalaError as error:
-            _log.warning("launch outcome %s not recorded: %s", code, type(error).__name__)
+            note("outcome-unwritten", connection=connection, reason=code, failure=failure_of(error))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from shared import trace
 from shared.connection import Approved, Client, Connection, Revision
 from shared.errors import Refusal
 from shared.smart.discovery import SmartConfiguration
@@ -34,6 +35,7 @@ class Taken:
     verifier: str = field(repr=False)
     nonce: str = field(repr=False)
     redirect_uri: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Errand:
             "v": verifier,
             "o": nonce,
             "x": dict(self.extra),
+            "t": trace.traceparent(),
         }
 
 
@@ -108,6 +111,7 @@ def taken_from(value: Any, state: str, clear: Cookie) -> Taken:
             verifier=value["v"],
             nonce=value["o"],
             redirect_uri=value["u"],
+            traceparent=str(value.get("t", "")),
         )
     except (KeyError, TypeError) as error:  # sealed by another release of this app
         raise consumed(Refusal("flow-expired", "another release's flow"), clear) from error

@@ -14,14 +14,16 @@ never make two meetings. Times come along where they are readable; only naming d
 else does.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shared import trace
 from shared.connection import Side
 from shared.context import VisitContext
 from shared.errors import OutsideError, Refusal
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.launch.answers import READ_STATUSES, ehr_answers
 from shared.launch.parameters import VISIT_ID, visit_id
 from shared.launch.passage import Finished
@@ -33,8 +35,6 @@ from shared.store import Stores
 
 # Our own marker in the context string of a group visit's integration record.
 GROUP_MEMBER, GROUP_VALUE = "visit", "group"
-
-_log = logging.getLogger("antesala.launch")
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,13 @@ class Visits:
         """The visit; Refusal visit-missing, visit-invalid, visit-not-yours or visit-cancelled."""
         source = finished.revision.visit_source
         found = self._found(finished, side)
+        key = self._key(finished.connection_id, source.kind, found.visit_id)
+        trace.about(key)
         if found.times is not None and found.times.cancelled:
             raise Refusal("visit-cancelled")
         context = VisitContext(
             connection=finished.connection_id,
-            visit_key=self._key(finished.connection_id, source.kind, found.visit_id),
+            visit_key=key,
             kind=source.kind,
             visit_id=found.visit_id,
             appointment=found.appointment,
@@ -73,6 +75,7 @@ class Visits:
             patient=found.patient,
             starts=found.times.starts if found.times else None,
             ends=found.times.ends if found.times else None,
+            trace=trace.trace_id(),
         )
         return _of_nobody(context) if found.several or _is_group(finished) else context
 
@@ -140,7 +143,7 @@ class Visits:
             return self.chart(finished).appointment(identifier)
         except OutsideError as error:
             # The join window is off where the time is not known: a visit never fails for want of it.
-            _log.warning("appointment's time not readable: %s", type(error).__name__)
+            note("times-unread", connection=finished.connection_id, failure=failure_of(error))
             return None
 
     def _key(self, connection: str, kind: str, identifier: str) -> str:

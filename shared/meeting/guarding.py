@@ -4,20 +4,19 @@ A policy that was approved after that is applied by the next launch. Where it do
 go on; nobody from the patient's side is let in before it stands.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.clock import parse_timestamp
 from shared.connection import Policy
 from shared.errors import OutsideError, Refusal, StatusRefused
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.graph.meetings import OnlineMeeting, OnlineMeetings
 from shared.graph.service import GraphRefused
 from shared.meeting.opening import Opening
 from shared.meeting.organizers import following
 from shared.store.visits import Visit
-
-log = logging.getLogger("antesala.meeting")
 
 # Answers that are about this organizer: no policy or licence, unknown, or this month's meetings used up.
 _ORGANIZER_STATUSES = frozenset({403, 404, 429})
@@ -51,8 +50,7 @@ class Guarding:
         try:
             self._meetings.move(opening.tenant, visit.organizer, visit.meeting_id, starts, ends)
         except OutsideError as failure:
-            extra = {"connection": opening.context.connection, "failure": str(failure)}
-            log.warning("meeting not moved", extra=extra)
+            note("meeting-not-moved", connection=opening.context.connection, failure=failure_of(failure))
 
     def _followed(self, opening: Opening, visit: Visit) -> Visit:
         """The row whose meeting follows the policy of today."""
@@ -64,8 +62,7 @@ class Guarding:
         except OutsideError as failure:
             if opening.launcher.side == "patient":
                 raise _refusal({visit.organizer: failure}) from failure
-            extra = {"connection": opening.context.connection, "failure": str(failure)}
-            log.warning("meeting follows an older policy", extra=extra)
+            note("policy-not-followed", connection=opening.context.connection, failure=failure_of(failure))
             return visit
         guarded = spelled(policy)
         return opening.store.visits.change(*opening.name, lambda row: replace(row, guarded=guarded))
@@ -116,7 +113,7 @@ def _succeeded(opening: Opening, failures: Mapping[str, OutsideError], last: Out
             return None
         return replace(visit, organizer=successor.oid, organizer_from=successor.source)
 
-    log.warning("organizer replaced", extra={"connection": opening.context.connection, "failure": str(last)})
+    note("organizer-replaced", connection=opening.context.connection, failure=failure_of(last))
     return opening.store.visits.change(*opening.name, succeed)
 
 

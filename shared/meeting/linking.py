@@ -4,16 +4,18 @@ The subscription must exist before anybody is sent to Teams, because Graph repor
 it; but a visit does not wait longer than its budget for it.
 """
 
-import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from shared.clock import Clock, timestamp
 from shared.context import ContextSeal
 from shared.errors import AntesalaError, OutsideError
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.graph.meetings import OnlineMeetings
 from shared.graph.subscriptions import Subscription, Subscriptions, client_state, until
 from shared.meeting.opening import Opening
@@ -21,8 +23,6 @@ from shared.sealing import Pseudonyms
 from shared.store.visits import Visit
 from shared.visit.ledger import Ledger
 from shared.visit.outcome import anybody
-
-log = logging.getLogger("antesala.meeting")
 
 _LINK_SECONDS = 6.0
 
@@ -97,7 +97,8 @@ class Linking:
         if not visit.patient_url and (for_patient or subscribing is not None):
             linking = self._start(self._patient_link, opening, visit)
         found = self._in_time(opening, subscribing, ended) if subscribing is not None else Found()
-        return replace(found, patient_url=_link(linking, _LINK_SECONDS if for_patient else 0.0))
+        link = _link(opening, linking, _LINK_SECONDS if for_patient else 0.0)
+        return replace(found, patient_url=link)
 
     def close(self) -> None:
         """Ends the threads, after what they are doing."""
@@ -110,7 +111,9 @@ class Linking:
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="rooms")
-            return self._pool.submit(call, *args, **kwargs)
+            # What the thread does and logs belongs to this launch.
+            context = copy_context()
+            return self._pool.submit(lambda: context.run(call, *args, **kwargs))
 
     def _subscription(self, opening: Opening, visit: Visit, ended: str) -> Subscription | None:
         if ended:
@@ -128,14 +131,14 @@ class Linking:
 
     def _in_time(self, opening: Opening, subscribing: "Future[Subscription | None]", ended: str) -> Found:
         """What became of the subscription in time; ``live`` without an id: another launch has made it."""
-        extra = {"connection": opening.context.connection}
+        connection = opening.context.connection
         try:
             return Found("live", subscribing.result(timeout=self._budget), ended=ended)
         except TimeoutError:
             subscribing.add_done_callback(lambda late: _write_late(opening, late))
-            log.warning("subscription late", extra=extra)
+            note("subscription-late", connection=connection)
         except OutsideError as failure:
-            log.warning("subscription failed", extra={**extra, "failure": str(failure)})
+            note("subscription-failed", connection=connection, failure=failure_of(failure))
         return Found("live-unavailable", ended=ended)
 
 
@@ -147,16 +150,16 @@ def _write_late(opening: Opening, subscribing: "Future[Subscription | None]") ->
     try:
         found = Found("live", subscribing.result())
         opening.store.visits.change(*opening.name, found.onto)
-    except AntesalaError:
-        log.warning("late subscription lost", extra={"connection": opening.context.connection}, exc_info=True)
+    except AntesalaError as failure:
+        note("subscription-lost", connection=opening.context.connection, failure=failure_of(failure))
 
 
-def _link(linking: "Future[str | None] | None", seconds: float) -> str:
+def _link(opening: Opening, linking: "Future[str | None] | None", seconds: float) -> str:
     """The patient's link if it came in time; without it the meeting's own leads to the same room."""
     if linking is None:
         return ""
     try:
         return linking.result(timeout=seconds) or ""
     except (TimeoutError, OutsideError) as failure:
-        log.info("no virtual appointment link", extra={"failure": type(failure).__name__})
+        note("link-missing", connection=opening.context.connection, failure=failure_of(failure))
         return ""

@@ -14,6 +14,7 @@ appointment was moved, or another policy was approved since.
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from shared import trace
 from shared.clock import Clock, Entropy, timestamp
 from shared.connection import Approved
 from shared.context import ContextSeal, VisitContext
@@ -70,7 +71,10 @@ class Rooms:
 
         Refusal ``access-policy-missing`` or ``meeting-unavailable``; storage's own errors as they come.
         """
+        trace.follow(context.trace)
+        context = replace(context, trace=context.trace or trace.trace_id())
         opening, found = self._known(approved, context, launcher)
+        trace.about(opening.context.visit_key)
         visit, fresh = (found, False) if found is not None else self._made(opening)
         if visit.closed_at:
             visit = self._tending.reopened(opening, visit)

@@ -1,19 +1,19 @@
 """Queues ``tend`` once per visit: the durable home of what the EHR needs to recognise the visit."""
 
 import json
-import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared import trace
 from shared.clock import Clock, Entropy, parse_timestamp, timestamp
 from shared.context import ContextSeal, VisitContext
 from shared.errors import OutsideError
+from shared.events import failure as failure_of
+from shared.events import note
 from shared.meeting.opening import Opening
 from shared.sealing import Sealer
 from shared.store.visits import Visit
 from shared.visit.ledger import Ledger
-
-log = logging.getLogger("antesala.meeting")
 
 DELAY_SECONDS = 60.0
 MOVED = "moved"
@@ -65,16 +65,15 @@ class Tending:
         """Lets tend look at once and go on with the context of this launch; its next look would anyhow."""
         try:
             self._send(opening, event=MOVED, delay=0.0)
-        except OutsideError:
-            log.exception("tend not woken", extra={"connection": opening.context.connection})
+        except OutsideError as failure:
+            note("tend-not-woken", connection=opening.context.connection, failure=failure_of(failure))
 
     def _queue(self, opening: Opening, turn: str = "") -> bool:
         """False when the queue does not take it: the visit starts, and the next launch tries again."""
         try:
             self._send(opening, turn=turn)
-        except OutsideError:
-            connection, visit = opening.name
-            log.exception("tend not queued", extra={"connection": connection, "visit": visit})
+        except OutsideError as failure:
+            note("tend-not-queued", connection=opening.context.connection, failure=failure_of(failure))
             return False
         return True
 
@@ -100,8 +99,8 @@ def tend_message(
 
     Its members: ``c`` the visit's sealed context, ``connection``, ``visit`` (its key), ``starts`` and
     ``ends`` (empty where unknown), ``at`` (now), ``event`` (a lifecycle event, or ``MOVED``), ``turn``
-    (which message of the visit's chain it is), ``after`` (the turn that it follows) and ``troubles`` (how
-    many looks before it failed in a row).
+    (which message of the visit's chain it is), ``after`` (the turn that it follows), ``troubles`` (how many
+    looks before it failed in a row) and ``traceparent`` (whose work it goes on with).
     """
     sealed = {
         "c": contexts.seal(context),
@@ -114,6 +113,7 @@ def tend_message(
         "turn": turn,
         "after": after,
         "troubles": troubles,
+        "traceparent": trace.traceparent(),
     }
     message = {"v": 1, "kind": "tend", "sealed": sealer.seal("message", sealed)}
     return json.dumps(message, separators=(",", ":"))

@@ -11,6 +11,7 @@ import requests
 from requests import PreparedRequest
 from urllib3.exceptions import HTTPError
 
+from shared import trace
 from shared.clock import Clock
 from shared.errors import AddressRefused, AnswerRefused, Unreachable
 from shared.outbound.addresses import Addresses, Resolve, normal
@@ -102,14 +103,15 @@ class Outbound:
         request = self._prepared(method, url, headers, form, json, body, query, f"{service} ({origin})")
         repeatable = method.upper() in _REPEATABLE if idempotent is None else idempotent
         until = time.monotonic() + timeout / self._hurry
-        for _ in range(attempts - 1 if repeatable else 0):
-            try:
-                answer = self._attempt(request, until, max_bytes, f"{service} ({origin})")
-            except Unreachable:
-                continue
-            if answer.status not in _WORTH_ANOTHER:
-                return answer
-        return self._attempt(request, until, max_bytes, f"{service} ({origin})")
+        with trace.calling(service):
+            for _ in range(attempts - 1 if repeatable else 0):
+                try:
+                    answer = self._attempt(request, until, max_bytes, f"{service} ({origin})")
+                except Unreachable:
+                    continue
+                if answer.status not in _WORTH_ANOTHER:
+                    return answer
+            return self._attempt(request, until, max_bytes, f"{service} ({origin})")
 
     def refuse_inside(self, host: str, timeout: float = 5.0) -> None:
         """AddressRefused when the host leads inside, Unreachable when it leads nowhere."""

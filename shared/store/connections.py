@@ -5,9 +5,8 @@ Rows: ``head`` (what never changes, and which revision is approved), ``revision-
 partition of its own; a row there without a connection behind it (a creation cut short) means nothing.
 """
 
-import logging
-
 from shared.connection import Approved, Connection, Region, Revision
+from shared.events import note
 from shared.store.table import ChangedMeanwhile, Row, Table, Write, after, key_text, packed, unpacked
 
 _HEAD = "head"
@@ -15,7 +14,6 @@ _APPROVED = "approved"
 _REVISION = "revision-"
 # Head and revisions: four digits number a revision.
 _MOST = 10_000
-_log = logging.getLogger(__name__)
 
 type Standing = tuple[Connection, Revision, Revision | None]
 """A connection with its newest and its approved revision, as they were at one moment."""
@@ -109,7 +107,7 @@ class Connections:
         if connection.region == self._region and connection.id == row.pk:
             return connection
         # A row that was copied into another region's account must not be served from there.
-        _log.error("a connection's row lies in the wrong region", extra={"connection": row.pk})
+        note("wrong-region", connection=row.pk)
         return None
 
 

@@ -3,9 +3,10 @@
 Two rows a link, written and deleted together: by EHR user ID, and by account.
 """
 
-from dataclasses import dataclass, field
+import contextlib
+from dataclasses import dataclass, field, replace
 
-from shared.store.table import ChangedMeanwhile, Row, Table, Write, after, key_text
+from shared.store.table import ChangedMeanwhile, Row, Table, Value, Write, after, key_text
 
 type Links = list[Link]
 
@@ -38,13 +39,7 @@ class EhrUsers:
 
     def link(self, link: Link) -> bool:
         """Keeps a link; False when the EHR user has one already, whosever it is."""
-        values = {
-            "ehr_user": link.ehr_user,
-            "oid": link.oid,
-            "sub_mac": link.sub_mac,
-            "linked_at": link.linked_at,
-        }
-        by_user = Write("insert", link.connection, _USER + key_text(link.ehr_user), values)
+        by_user = Write("insert", link.connection, _USER + key_text(link.ehr_user), _values(link))
         # Only the row by EHR user decides; one left over on the other side must not block a new link.
         by_person = Write(
             "upsert", link.connection, _reverse(link.oid, link.ehr_user), {"ehr_user": link.ehr_user}
@@ -54,6 +49,13 @@ class EhrUsers:
         except ChangedMeanwhile:
             return False
         return True
+
+    def name_anew(self, link: Link, sub_mac: str) -> None:
+        """Keeps another HMAC of the same subject; nothing where the link was changed or removed meanwhile."""
+        values = _values(replace(link, sub_mac=sub_mac))
+        write = Write("replace", link.connection, _USER + key_text(link.ehr_user), values, link.etag)
+        with contextlib.suppress(ChangedMeanwhile):
+            self._table.batch([write])
 
     def unlink(self, connection: str, ehr_user: str) -> bool:
         """Forgets the link; False when there was none. ChangedMeanwhile when it was linked anew meanwhile."""
@@ -84,6 +86,15 @@ class EhrUsers:
 
 def _reverse(oid: str, ehr_user: str) -> str:
     return f"{_PERSON}{key_text(oid)}~{key_text(ehr_user) if ehr_user else ''}"
+
+
+def _values(link: Link) -> dict[str, Value]:
+    return {
+        "ehr_user": link.ehr_user,
+        "oid": link.oid,
+        "sub_mac": link.sub_mac,
+        "linked_at": link.linked_at,
+    }
 
 
 def _link(row: Row) -> Link:

@@ -14,15 +14,12 @@ import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from shared.clock import Clock, parse_timestamp, timestamp
 from shared.store.table import ChangedMeanwhile, Row, Table, Value, Write, after
 
-if TYPE_CHECKING:
-    from shared.store.region import RegionStore
-
-type Outcome = Literal["told", "dropped", "superseded", "parked"]
+type Outcome = Literal["told", "dropped", "parked"]
 
 LEASE = timedelta(seconds=90)
 """Longer than any telling may take; a claim older than this belonged to a worker that is dead."""
@@ -38,7 +35,6 @@ class Claim:
 
     state: Literal["mine", "busy", "settled"]
     outcome: Outcome | Literal[""] = ""
-    partner: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ class Operations:
         if row is None:
             return Claim("busy")
         if row["outcome"]:
-            return Claim("settled", row["outcome"], row["partner"])
+            return Claim("settled", row["outcome"])
         # The insert may have been ours after all, when storage answered late and the SDK asked twice.
         if row["owner"] != owner and parse_timestamp(row["until"]) > self._clock.now():
             return Claim("busy")
@@ -101,9 +97,9 @@ class Operations:
             return Claim("busy")
         return Claim("mine")
 
-    def settle(self, connection: str, operation: str, outcome: Outcome, partner: str = "") -> None:
+    def settle(self, connection: str, operation: str, outcome: Outcome) -> None:
         """Writes down how it ended; that is final."""
-        self._table.upsert(connection, operation, self._settled(outcome, partner))
+        self._table.upsert(connection, operation, self._settled(outcome))
 
     def release(self, connection: str, operation: str, owner: str) -> None:
         """Gives a claim back without an outcome; nothing happens when it is no longer ours."""
@@ -131,6 +127,10 @@ class Operations:
             with contextlib.suppress(ChangedMeanwhile):
                 self._table.delete(connection, operation, row.etag)
         return None
+
+    def forget(self, connection: str, operation: str) -> None:
+        """Takes the row away, however it ended: that of a person who is erased from a visit that is over."""
+        self._table.delete(connection, operation)
 
     # -- an operation with its lane ------------------------------------------------------------------
 
@@ -216,15 +216,13 @@ class Operations:
             "owner": owner,
             "until": timestamp(self._clock.now() + self._lease),
             "outcome": "",
-            "partner": "",
         }
 
-    def _settled(self, outcome: Outcome, partner: str = "") -> dict[str, Value]:
+    def _settled(self, outcome: Outcome) -> dict[str, Value]:
         return {
             "owner": "",
             "until": timestamp(self._clock.now()),
             "outcome": outcome,
-            "partner": partner,
         }
 
     # -- what waits ----------------------------------------------------------------------------------
@@ -249,12 +247,6 @@ class Operations:
             return Undelivered(0)
         age = (self._clock.now() - parse_timestamp(left[0]["since"])).total_seconds()
         return Undelivered(len(left), max(0.0, age), left[0]["reason"])
-
-
-def undelivered(store: "RegionStore", connection: str) -> tuple[int, float]:
-    """How many operations of the connection wait for their EHR, and the age of the oldest in seconds."""
-    found = store.operations.undelivered(connection)
-    return found.count, found.age
 
 
 def _key(waiting: Waiting) -> str:

@@ -1,7 +1,7 @@
 """Visits, named by their keyed pseudonym: organizer, meeting, who launched, what was seen of the call."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -89,6 +89,10 @@ class Visits:
                 return visit
         return None
 
+    def of_connection(self, connection: str, start: str = "", limit: int = 1_000) -> Iterator[Visit]:
+        """Its visits in the order of their keys, from the key ``start`` on."""
+        return (_visit(row) for row in self._table.rows(connection, start, limit=limit))
+
     def create(self, visit: Visit) -> bool:
         """Writes a new visit; False when there is one."""
         return self._table.insert(visit.connection, visit.key, _values(visit))
@@ -124,7 +128,9 @@ class Visits:
 
 def _values(visit: Visit) -> dict[str, Any]:
     document = asdict(visit)
-    return packed({name: value for name, value in document.items() if name in _KNOWN})
+    # Once more as columns: ``shared.retention`` finds by them what is over without reading the documents.
+    columns = {"created_at": visit.created_at, "closed_at": visit.closed_at}
+    return {**packed({name: value for name, value in document.items() if name in _KNOWN}), **columns}
 
 
 def _visit(row: Row) -> Visit:

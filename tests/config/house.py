@@ -9,7 +9,7 @@ import json
 import re
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -31,6 +31,7 @@ from shared.graph.licences import TEAMS_PLANS, ServicePlan
 from shared.graph.meetings import OnlineMeeting
 from shared.graph.people import Somebody
 from shared.graph.service import GraphRefused
+from shared.key_review import KeyReview
 from shared.keys import SigningKeys, signing_keys_name
 from shared.launch import Finished
 from shared.outbound import Answer
@@ -43,6 +44,7 @@ from shared.smart.token import TokenAnswer
 from shared.store import Stores
 from shared.web import Cookie, Request, Response, redirect
 from tests.fakes import FakeClock, MemorySecrets
+from tests.keys.making import sound
 
 PUBLIC = "http://localhost:7071"
 BASE = "https://ehr.sierra.example/fhir"
@@ -256,6 +258,7 @@ class House:
         self.flow = Flow()
         self.secrets = MemorySecrets()
         self.vault = MemorySecrets()
+        self.vault.secrets.update(sound(clock.now()).secrets)
         self.vault.secrets[signing_keys_name()] = key_set("alone")
         self.base = f"https://ehr-{uuid.uuid4().hex[:8]}.sierra.example/interconnect/api/FHIR/R4"
         self.ehr.serve(self.base)
@@ -267,6 +270,7 @@ class House:
             secrets=self.secrets,
             sealer=sealer,
             keys=SigningKeys(self.vault, clock, self.settings.tenants),
+            key_review=self._review(self.settings.tenants),
             outbound=self.ehr,
             stores=stores,
             pages=Pages(),
@@ -317,7 +321,11 @@ class House:
         self.settings = replace(self.settings, tenants=frozenset(tenants))
         self.services.settings = self.settings
         self.services.keys = SigningKeys(self.vault, self.clock, tenants)
+        self.services.key_review = self._review(tenants)
         forget_rooms()
+
+    def _review(self, tenants: Collection[str]) -> KeyReview:
+        return KeyReview(self.vault, self.clock, tenants, sandbox=False)
 
     def connections(self) -> Iterator[Connection]:
         for store in self.stores.all():

@@ -10,6 +10,8 @@ import pytest
 
 from config_function.letter_words import CAUSES, said_of, words_of
 from shared.clock import timestamp
+from shared.errors import Unreachable
+from shared.keys import signing_keys_name
 from shared.outbound import Answer
 from shared.store.faults import StorageRefused, StorageUnavailable
 from shared.store.operations import Waiting
@@ -17,6 +19,7 @@ from shared.store.region import RegionStore
 from tests.config.checking import AMERICAS, drafted, empty_region, outcome, own_address, verdict
 from tests.config.house import ADMIN, Browser, House
 from tests.fakes import FakeClock
+from tests.keys.making import certificate_row, listed
 
 TEXT = {"content-type": "text/plain"}
 
@@ -41,6 +44,49 @@ def test_keys_that_the_ehr_cannot_fetch_are_noticed(house: House, admin: Browser
     for page in pages:
         house.ehr.pages[own_address(house, f"/config/jwks/{connection}")] = page
         assert verdict(admin, connection, "jwks")["verdict"] == "failed", page
+
+
+def test_sound_keys_are_well(house: House, admin: Browser) -> None:
+    assert outcome(admin, drafted(house, admin), "keys") == ("ok", "Every key is sound.")
+
+
+def test_what_is_wrong_with_keys_is_told_with_the_page_that_helps(house: House, admin: Browser) -> None:
+    connection = drafted(house, admin)
+    now = house.clock.now()
+    house.vault.secrets["graph-certificates"] = listed(certificate_row(now, ends=10))
+    soon = verdict(admin, connection, "keys")
+    assert (soon["verdict"], soon["found"]) == (
+        "warning",
+        "Certificate g-1 of graph-certificates runs out on 2026-03-12.",
+    )
+    assert "docs/keys.md" in soon["remedy"]
+    house.vault.secrets["graph-certificates"] = listed(certificate_row(now, begins=-9, ends=-1))
+    house.vault.secrets["visit-keys"] = "[]"
+    gone = verdict(admin, connection, "keys")
+    assert gone["verdict"] == "failed"
+    assert gone["found"].startswith(
+        "The secret visit-keys is not of the shape that it needs. Certificate g-1"
+    )
+
+
+def test_an_organization_is_told_of_its_own_signing_keys_and_no_neighbours(house: House) -> None:
+    other = house.neighbour()
+    del house.vault.secrets[signing_keys_name(other.tenant)]
+    mine, theirs = house.browser(ADMIN), other.browser(ADMIN)
+    assert outcome(mine, drafted(house, mine), "keys")[0] == "ok"
+    result, found = outcome(theirs, drafted(other, theirs), "keys")
+    assert (result, found) == ("failed", f"The secret ehr-signing-keys-{other.tenant} is missing.")
+
+
+def test_a_silent_vault_is_a_verdict(house: House, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = drafted(house, admin)
+
+    def silent(_: str) -> str:
+        raise Unreachable("key vault")
+
+    monkeypatch.setattr(house.vault, "read", silent)
+    found = verdict(admin, connection, "keys")
+    assert (found["verdict"], found["found"]) == ("failed", "There was no answer.")
 
 
 @pytest.mark.parametrize("probe", ["jwks", "webhook"])

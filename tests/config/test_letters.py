@@ -14,7 +14,8 @@ from tests.config.house import ADMIN, Browser, House, forget_rooms
 from tests.config.undelivered import a_letter, add, api_of, audit, confirmed, ids, page_of, poison
 from tests.fakes import FakeClock
 from tests.writeback.house import House as Hospital
-from tests.writeback.house import Trap, home
+from tests.writeback.house import home
+from tests.writeback.memory import Trap
 
 SCRIPT = "<script>alert(1)</script>"
 

@@ -19,7 +19,14 @@ from tests.config.serving import app
 EXCLUDED: tuple[str, ...] = ("unsupported_method",)
 # Whether these are accepted is decided by more than their form: the address must answer, the state allow it,
 # the cursor be one of ours.
-DECIDED_BY_RULES = ("createConnection", "changeConnection", "submitConnection", "listClinicians")
+DECIDED_BY_RULES = (
+    "createConnection",
+    "changeConnection",
+    "submitConnection",
+    "listClinicians",
+    "exportPersonalData",
+    "erasePersonalData",
+)
 WRITING = frozenset({"Connector.ReadWrite"})
 CALLERS = {
     "admin": ApiCaller("", ADMIN, frozenset({"Connector.Admin"}), frozenset(), WRITING, False, False),

@@ -15,6 +15,7 @@ from azure.storage.queue import QueueServiceClient
 
 from sandbox.ehr.people import Person, Visit
 from sandbox.run import Sandbox
+from tests.docs.privacy_document import stored
 
 _LOOK_SECONDS = 0.05
 
@@ -98,6 +99,24 @@ def _table_rows(sandbox: Sandbox, session: requests.Session) -> Iterator[tuple[s
             for table in service.list_tables():
                 rows = [dict(row) for row in service.get_table_client(table.name).list_entities()]
                 yield f"table {name}/{table.name}", json.dumps(rows, default=str, ensure_ascii=False).encode()
+
+
+def stored_fields(sandbox: Sandbox) -> dict[str, set[str]]:
+    """The paths of everything that is stored, by table."""
+    found: dict[str, set[str]] = {}
+    for _, connection in _strings(sandbox):
+        with TableServiceClient.from_connection_string(connection) as service:
+            for table in service.list_tables():
+                fields = found.setdefault(table.name, set())
+                for row in service.get_table_client(table.name).list_entities():
+                    fields |= stored(dict(row))
+    return found
+
+
+def queue_names(sandbox: Sandbox) -> set[str]:
+    """Every queue that there is."""
+    with quiet_session() as session:
+        return {queue.queue_name for _, queue in _queues(sandbox, session)}
 
 
 def _queues(sandbox: Sandbox, session: requests.Session) -> Iterator[tuple[str, Any]]:

@@ -18,8 +18,16 @@ from sandbox.ehr.hospital import EPIC, FHIR, ORACLE
 from sandbox.journey import HOSPITALS, Outcome, play
 from sandbox.microsoft365.cast import VIDAL
 from sandbox.run import ROOT, Sandbox
+from tests.docs import privacy_document as document
 from tests.e2e.canary import Finding, search
-from tests.e2e.gathering import QueueWatch, canaries, gathered, quiet_session
+from tests.e2e.gathering import (
+    QueueWatch,
+    canaries,
+    gathered,
+    queue_names,
+    quiet_session,
+    stored_fields,
+)
 
 _PARKED_SECONDS = 20.0
 
@@ -118,6 +126,18 @@ def wait_for_dead_letter(sandbox: Sandbox) -> None:
 def test_a_whole_visit_should_leave_no_patient_data_anywhere(tmp_path: Path) -> None:
     with running(tmp_path / "state") as sandbox:
         assert found_after_visits(sandbox) == []
+        assert undocumented(sandbox) == {}
+        assert queue_names(sandbox) <= document.named(cells[0] for cells in document.rows("Queues"))
+
+
+def undocumented(sandbox: Sandbox) -> dict[str, set[str]]:
+    """What lies in storage and not in ``docs/privacy.md``, by table."""
+    found = stored_fields(sandbox)
+    assert all(found[table] for table in ("Connections", "EhrUsers", "Visits", "Operations", "Launches"))
+    assert {"roster.people", "roster.told", "persons.user"} <= found["Visits"]
+    known = document.tables()
+    fields = {table: document.fields(table) if table in known else set() for table in found}
+    return {table: left for table, inside in found.items() if (left := inside - fields[table])}
 
 
 @pytest.mark.parametrize("place", ["queue", "table", "microsoft365"])

@@ -1,7 +1,7 @@
 """Our own tokens when they are hard to get: who asks, how often, and what it is called."""
 
 from collections.abc import Callable
-from threading import Barrier, Lock, Thread
+from threading import Event, Lock, Thread
 from time import sleep
 from typing import Any
 
@@ -20,13 +20,14 @@ MANY = 50
 
 
 class Endpoint:
-    """A token endpoint that takes its time and counts; ``replies`` by call, then tokens."""
+    """A token endpoint that counts; ``replies`` by call, then tokens. A crowd it lets wait."""
 
     def __init__(self, *replies: Answer | Exception) -> None:
         self.replies = list(replies)
         self.asked = 0
         self.desk = Desk()
         self._lock = Lock()
+        self.crowd: Event | None = None
 
     def __call__(self, sent: Sent) -> Answer:
         if sent.url != TOKEN_URL:
@@ -34,7 +35,10 @@ class Endpoint:
         with self._lock:
             self.asked += 1
             reply = self.replies.pop(0) if self.replies else None
-        sleep(0.1)
+        if self.crowd is not None:
+            # Until all of them have asked, and the last a moment ago.
+            self.crowd.wait(10)
+            sleep(0.2)
         if isinstance(reply, Exception):
             raise reply
         return reply or self.desk(sent)
@@ -47,13 +51,16 @@ def tokens_of(endpoint: Endpoint, clock: FakeClock, secrets: MemorySecrets | Non
     return BackendTokens(Discovery(line, clock, frozenset({"localhost"})), tokens, clock)
 
 
-def together(run: Callable[[], Any]) -> list[Any]:
+def together(endpoint: Endpoint, run: Callable[[], Any]) -> list[Any]:
     """What each of many threads at once got, or what was raised."""
     found: list[Any] = []
-    barrier = Barrier(MANY)
+    asking: list[None] = []
+    crowd = endpoint.crowd = Event()
 
     def one() -> None:
-        barrier.wait(10)
+        asking.append(None)
+        if len(asking) == MANY:
+            crowd.set()
         try:
             found.append(run())
         except OutsideError as failure:
@@ -64,6 +71,7 @@ def together(run: Callable[[], Any]) -> list[Any]:
         thread.start()
     for thread in threads:
         thread.join(20)
+    endpoint.crowd = None
     assert len(found) == MANY
     return found
 
@@ -71,7 +79,7 @@ def together(run: Callable[[], Any]) -> list[Any]:
 def test_many_at_once_should_cause_one_token_request(clock: FakeClock) -> None:
     endpoint = Endpoint()
     tokens, one = tokens_of(endpoint, clock), approved("epic")
-    assert together(lambda: tokens.get(one)) == ["token-1"] * MANY
+    assert together(endpoint, lambda: tokens.get(one)) == ["token-1"] * MANY
     assert endpoint.asked == 1
 
 
@@ -79,7 +87,7 @@ def test_many_at_once_should_share_a_token_without_a_lifetime(clock: FakeClock) 
     endpoint = Endpoint()
     endpoint.desk.expires_in = 0
     tokens, one = tokens_of(endpoint, clock), approved("epic")
-    assert together(lambda: tokens.get(one)) == ["token-1"] * MANY
+    assert together(endpoint, lambda: tokens.get(one)) == ["token-1"] * MANY
     # The next asks anew: nobody knows how long it lasts.
     assert tokens.get(one) == "token-2"
 
@@ -90,7 +98,7 @@ def test_many_at_once_should_share_a_failure_and_the_next_ask_anew(
 ) -> None:
     endpoint = Endpoint(reply)
     tokens, one = tokens_of(endpoint, clock), approved("epic")
-    failures = together(lambda: tokens.get(one))
+    failures = together(endpoint, lambda: tokens.get(one))
     assert all(isinstance(failure, OutsideError) for failure in failures)
     assert endpoint.asked == 1
     assert tokens.get(one) == "token-1"
@@ -105,7 +113,7 @@ def test_many_at_once_should_renew_a_refused_token_once(clock: FakeClock) -> Non
         tokens.forget(one, refused)
         return tokens.get(one)
 
-    assert together(again) == ["token-2"] * MANY
+    assert together(endpoint, again) == ["token-2"] * MANY
     assert endpoint.asked == 2
 
 

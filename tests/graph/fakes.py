@@ -113,7 +113,7 @@ class Failures:
     patch: Answer | None = None
     subscription: Answer | None = None
     virtual: Answer | None = None
-    subscription_seconds: float = 0.0
+    subscription_after: threading.Event | None = None  # no answer before
     down: bool = False  # no answer from anything
     forks: bool = False  # createOrGet makes a new meeting every time: nothing says that it is atomic
     keeps_lobby: bool = False  # PATCH says 200 and changes nothing
@@ -237,7 +237,8 @@ class FakeGraph:
         return answer(204) if held else graph_error(404, "NotFound")
 
     def _subscribe(self, request: Sent) -> Answer:
-        time.sleep(self.failures.subscription_seconds)
+        if self.failures.subscription_after is not None:
+            self.failures.subscription_after.wait(10)
         if self.failures.subscription is not None:
             return self.failures.subscription
         with self._lock:

@@ -41,7 +41,7 @@ def log(root: logging.Logger, name: str, text: str, *args: object, **fields: obj
 
 def fields_of(query: str, text: str) -> dict[str, object]:
     """What the query takes out of a text."""
-    pattern = re.search(r'extract\(@"([^"]+)", 1, message\)', (QUERIES / query).read_text("utf-8"))
+    pattern = re.search(r"extract\(@'([^']+)', 1, message\)", (QUERIES / query).read_text("utf-8"))
     assert pattern
     found = re.search(pattern[1], text)
     return json.loads(found[1]) if found else {}
@@ -50,8 +50,8 @@ def fields_of(query: str, text: str) -> dict[str, object]:
 @pytest.mark.parametrize("query", ["parked.kql", "late.kql", "forged.kql", "age.kql", "dead-letters.kql"])
 def test_a_query_should_find_the_fields_in_the_text(query: str, root: logging.Logger, texts: Texts) -> None:
     show_fields(root)
-    log(root, "antesala.writeback", "told later: %s", "100% down", event="retry", age_seconds=901.5)
-    assert texts.texts[0].startswith("told later: 100% down {")
+    log(root, "antesala.writeback", "told {later}: %s", "100% down", event="retry", age_seconds=901.5)
+    assert texts.texts[0].startswith("told {later}: 100% down {")
     assert fields_of(query, texts.texts[0]) == {"event": "retry", "age_seconds": 901.5}
 
 

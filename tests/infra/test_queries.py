@@ -1,9 +1,11 @@
 """The queries of the alerts and the workbook read the lines that the app really writes."""
 
+import json
 import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import azure.functions as func
 import pytest
@@ -11,14 +13,15 @@ import pytest
 from shared import edge
 from shared.clock import Clock, Entropy
 from shared.errors import Refusal
+from shared.log_fields import FieldsInText
 from shared.pages import Pages
 from shared.settings import Settings
 from shared.web import Request, Response, redirect
 from tests.fakes import FakeClock, SeededEntropy
 
 QUERIES = Path(__file__).resolve().parents[2] / "infra" / "queries"
-CONNECTION = "e-abcdefghijkmnpqrstuv"
-OF_LINES = ("server-errors", "launches", "visits", "slow")
+CONNECTION = "eabcdefghijkmnop"
+OF_LINES = ("server-errors", "launches", "legs", "slow")
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,10 @@ def services(clock: FakeClock, entropy: SeededEntropy) -> Services:
     return Services(Settings.from_environ(environ), clock, entropy, Pages())
 
 
-def line_of(services: Services, caplog: pytest.LogCaptureFixture, error: Exception | None) -> str:
-    """The line that the edge writes for a launch that ends with a redirect, or with this error."""
+def fields_of(
+    services: Services, caplog: pytest.LogCaptureFixture, error: Exception | None
+) -> list[dict[str, Any]]:
+    """The lines of a leg that ends with a redirect, or with this error, as the queries read them."""
 
     def handler(_: Request) -> Response:
         if error is not None:
@@ -60,63 +65,56 @@ def line_of(services: Services, caplog: pytest.LogCaptureFixture, error: Excepti
         body=b"",
     )
     with caplog.at_level(logging.INFO, "antesala.edge"):
-        edge.page(request, handler, audience="patient", services=services)
-    return caplog.records[-1].getMessage()
+        edge.page(request, handler, audience="patient", services=services, leg="return")
+    for record in caplog.records:
+        FieldsInText().filter(record)
+    texts = [record.getMessage() for record in caplog.records]
+    return [json.loads(re.search(r'(\{"event":.*\})$', text)[1]) for text in texts]  # type: ignore[index]
 
 
-def read_line(name: str, line: str) -> dict[str, str]:
-    """What the query's ``matches regex`` and ``parse`` make of a line: Kusto's rules, as an expression."""
+def chosen(name: str, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The lines that the query keeps by their event; every field that it reads must be there."""
     query = (QUERIES / f"{name}.kql").read_text("utf-8")
-    matches = re.search(r'matches regex @"([^"]+)"', query)
-    parse = re.search(r"\| parse message with (.+)", query)
-    assert matches
-    assert parse
-    if not re.search(matches[1], line):
-        return {}
-    pattern = ""
-    for text, column in re.findall(r'"([^"]*)"|(\w+(?::\w+)?)', parse[1]):
-        named, _, kind = column.partition(":")
-        value = {"int": r"\d+", "real": r"[\d.]+"}.get(kind, ".*?")
-        pattern += f"(?P<{named}>{value})" if column else re.escape(text)
-    found = re.fullmatch(pattern, line)
-    assert found
-    return found.groupdict()
+    events = re.findall(r'fields\.event == "([^"]+)"', query)
+    kept = [line for line in lines if line["event"] in events]
+    wanted = set(re.findall(r"fields\.(\w+)", query))
+    assert all(wanted <= set(line) for line in kept)
+    return kept
 
 
 @pytest.mark.parametrize("name", OF_LINES)
 def test_a_query_should_read_the_line_of_a_launch(
     name: str, services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = read_line(name, line_of(services, caplog, None))
-    assert found["method"] == "GET"
-    assert found["route"] == "/launch/patient/callback/{connection}"
-    assert (found["status"], found["reason"]) == ("303", "-")
+    (found,) = chosen(name, fields_of(services, caplog, None))
+    assert (found["status"], found["reason"], found["connection"]) == (303, "-", CONNECTION)
+    assert (
+        found.get("route", "/launch/patient/callback/{connection}") == "/launch/patient/callback/{connection}"
+    )
 
 
 @pytest.mark.parametrize("name", OF_LINES)
 def test_a_query_should_read_the_reason_of_a_refusal(
     name: str, services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = read_line(name, line_of(services, caplog, Refusal("wrong-front-door")))
+    (found,) = chosen(name, fields_of(services, caplog, Refusal("wrong-front-door")))
     assert found["reason"] == "wrong-front-door"
 
 
-@pytest.mark.parametrize(
-    "line", ["told later: no answer", "refused wrong-front-door (abc): x", "GET done 1 ms"]
-)
-def test_a_query_should_leave_other_lines_alone(line: str) -> None:
-    assert read_line("launches", line) == {}
-
-
-def test_a_surprise_should_begin_as_the_alert_expects(
+def test_a_surprise_should_be_found_by_its_alert(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
-    line_of(services, caplog, ValueError("nobody foresaw it"))
-    begin = re.search(r'startswith "([^"]+)"', (QUERIES / "surprises.kql").read_text("utf-8"))
-    assert begin
-    assert any(record.getMessage().startswith(begin[1]) for record in caplog.records)
+    (found,) = chosen("surprises", fields_of(services, caplog, ValueError("nobody foresaw it")))
+    assert found["kind"] == "ValueError"
 
 
-def test_visits_should_be_counted_where_a_launch_ends() -> None:
+def test_every_query_should_read_the_fields_where_they_are() -> None:
+    for path in sorted(QUERIES.glob("*.kql")):
+        query = path.read_text("utf-8")
+        assert """parse_json(extract(@'(\\{"event":.*\\})$', 1, message))""" in query, path.name
+
+
+def test_visits_should_be_those_that_are_over_and_each_once() -> None:
     query = (QUERIES / "visits.kql").read_text("utf-8")
-    assert 'route has "callback" and status == 303 and reason == "-"' in query
+    assert 'fields.event == "visit-closed"' in query
+    assert "dcount(tostring(fields.visit))" in query

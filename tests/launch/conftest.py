@@ -24,7 +24,7 @@ from shared.keys import SigningKeys, signing_keys_name
 from shared.launch import SmartFlow
 from shared.oidc import KeySets
 from shared.pages import Pages
-from shared.sealing import Pseudonyms, Sealer
+from shared.sealing import KeyRing, Pseudonyms, Sealer
 from shared.secrets import SecretMissing
 from shared.smart.discovery import Discovery
 from shared.smart.id_token import IdTokens
@@ -191,11 +191,20 @@ class Browser:
 class World:
     """Everything together; ``launch`` walks both legs."""
 
-    def __init__(self, *neighbours: str, public: str = PUBLIC, keys: SigningKeys | None = None) -> None:
+    def __init__(
+        self,
+        *neighbours: str,
+        public: str = PUBLIC,
+        keys: SigningKeys | None = None,
+        sealing: KeyRing | None = None,
+        visits: KeyRing | None = None,
+    ) -> None:
         """``neighbours``: further organizations that the operator lists; each then needs keys of its own.
 
-        ``keys``: those of the app, where nothing depends on when they are read.
+        ``keys``: those of the app, where nothing depends on when they are read. ``sealing``, ``visits``: its
+        other keys, where they change.
         """
+        self.sealing, self.visits = sealing or [b"s" * 32], visits or [b"v" * 32]
         self.public = public
         self.tenants = {microsoft.TENANT, *neighbours}
         self.secrets = _Secrets()
@@ -216,7 +225,7 @@ class World:
 
     def _services(self, keys: SigningKeys) -> SimpleNamespace:
         clock, outbound = self.clock, cast("Any", self.ehr)
-        sealer, keysets = Sealer([b"s" * 32], clock), KeySets(outbound, clock)
+        sealer, keysets = Sealer(self.sealing, clock), KeySets(outbound, clock)
         pages = PAGES
         discovery = Discovery(outbound, clock)
         flow = SmartFlow(
@@ -235,7 +244,7 @@ class World:
             clock=clock,
             entropy=self.entropy,
             sealer=sealer,
-            pseudonyms=Pseudonyms([b"v" * 32]),
+            pseudonyms=Pseudonyms(self.visits),
             contexts=ContextSeal(sealer),
             outbound=outbound,
             stores=self.stores,

@@ -39,6 +39,9 @@ class EhrUsers:
     def link(self, link: Link) -> bool:
         return self.rows.setdefault((link.connection, link.ehr_user), link) is link
 
+    def name_anew(self, link: Link, sub_mac: str) -> None:
+        self.rows[link.connection, link.ehr_user] = replace(link, sub_mac=sub_mac)
+
     def unlink(self, connection: str, ehr_user: str) -> bool:
         return self.rows.pop((connection, ehr_user), None) is not None
 

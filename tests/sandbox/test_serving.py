@@ -105,8 +105,8 @@ def test_a_second_start_should_keep_authority_and_keys(tmp_path: Path) -> None:
 def test_the_keys_should_have_the_promised_forms_and_be_for_the_owner_only(tmp_path: Path) -> None:
     ensure_keys(tmp_path)
     for name in ("sealing-keys", "visit-keys"):
-        (key,) = json.loads((tmp_path / name).read_text())
-        assert len(base64.urlsafe_b64decode(key)) == 32
+        (row,) = json.loads((tmp_path / name).read_text())
+        assert len(base64.urlsafe_b64decode(row["key"])) == 32
     signing = json.loads((tmp_path / "ehr-signing-keys").read_text())
     assert {row["alg"]: row["state"] for row in signing} == {"RS384": "current", "ES384": "current"}
     for row in (*signing, *json.loads((tmp_path / "graph-certificates").read_text())):

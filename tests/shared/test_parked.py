@@ -1,29 +1,21 @@
 """Dead letters driven again or given up."""
 
-import hashlib
-from typing import cast
-
 import pytest
 
 from shared.context import ContextSeal
 from shared.messages import AttendanceMessage, WritebackMessage, sealed
 from shared.parked import PARKED, Limits, Tally, poison_id
 from shared.sealing import Sealer
-from tests.shared.hiding import FORBIDDEN, HidingQueue, hiding, letters, parking, refused
-from tests.shared.test_store_rooms import LETTERS
+from tests.fakes import FakeClock
+from tests.writeback.conftest import memory_house
 from tests.writeback.house import House, guest, home
+from tests.writeback.memory import Trap
+from tests.writeback.undelivered import FORBIDDEN, letters, parking, refused
 
 
 @pytest.fixture
 def hidden(connection_id: str) -> House:
-    return hiding(connection_id)
-
-
-@pytest.fixture
-def connection_id(request: pytest.FixtureRequest) -> str:
-    """An id of the Americas that no other test uses."""
-    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
-    return "a" + "".join(LETTERS[byte % 32] for byte in digest[:15])
+    return memory_house(connection_id, FakeClock(), Trap())
 
 
 # -- driving again ---------------------------------------------------------------------------------
@@ -170,7 +162,7 @@ def test_poison_of_any_shape_should_keep_nobody_from_the_rest(hidden: House, tex
 def test_what_another_search_holds_should_be_left_and_not_called_unreadable(hidden: House) -> None:
     house = hidden
     refused(house)
-    cast("HidingQueue", house.clocked[PARKED]).receive(32, 60)
+    house.clocked[PARKED].receive(32, 60)
     assert parking(house).send_again(house.connection, letters(house)) == Tally(left=1)
     assert parking(house).discard(house.connection, letters(house)) == Tally(left=1)
     assert len(letters(house)) == 1

@@ -1,6 +1,5 @@
 """Dead letters driven again: nothing lost, nothing doubled, whatever the process dies of."""
 
-import hashlib
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -12,19 +11,13 @@ from shared.parked import PARKED, Limits, Parked, Tally
 from shared.store import Stores
 from shared.store.queues import Queue
 from tests.fakes import FakeClock
-from tests.shared.hiding import FORBIDDEN, hiding, letters, parking, refused
-from tests.shared.test_store_rooms import LETTERS
-from tests.writeback.house import Crash, House, Trap
+from tests.writeback.conftest import memory_house
+from tests.writeback.house import House
+from tests.writeback.memory import Crash, Trap
+from tests.writeback.undelivered import FORBIDDEN, letters, parking, refused
 
 QUICK = Limits(hide=1)
 OTHERS = "a" + "c" * 15
-
-
-@pytest.fixture
-def connection_id(request: pytest.FixtureRequest) -> str:
-    """An id of the Americas that no other test uses."""
-    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
-    return "a" + "".join(LETTERS[byte % 32] for byte in digest[:15])
 
 
 # -- crashes ---------------------------------------------------------------------------------------
@@ -39,7 +32,7 @@ def test_a_crash_at_any_call_should_lose_and_double_nothing(
     """After each crash the worker takes whatever was sent before anybody presses the button again."""
 
     def played(at: int) -> House:
-        house = hiding(connection_id)
+        house = memory_house(connection_id, FakeClock(), Trap())
         refused(house, 2)
         house.clocked[PARKED].send("somebody else's")
         house.adapter.failures = [] if mended else [FORBIDDEN]

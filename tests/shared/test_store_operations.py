@@ -1,23 +1,19 @@
 """Claims and what waits, on the storage emulator."""
 
-import hashlib
-
 import pytest
 
 from shared.clock import timestamp
 from shared.store import Stores
-from shared.store.operations import LEASE, Claim, Held, Operations, Undelivered, Waiting, undelivered
+from shared.store.operations import LEASE, Claim, Held, Operations, Undelivered, Waiting
 from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.azurite
 ONE, TWO, LANE = (f"{number}0000000-0000-5000-8000-000000000000" for number in (1, 2, 3))
-_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 @pytest.fixture
-def connection(request: pytest.FixtureRequest) -> str:
-    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
-    return "a" + "".join(_LETTERS[byte % 32] for byte in digest[:15])
+def connection(connection_id: str) -> str:
+    return connection_id
 
 
 @pytest.fixture
@@ -83,10 +79,9 @@ def test_a_slow_worker_should_write_its_outcome_and_leave_the_lane_to_the_other(
 
 
 def test_what_waits_should_be_counted_with_the_age_of_the_oldest(
-    operations: Operations, stores: Stores, connection: str, clock: FakeClock
+    operations: Operations, connection: str, clock: FakeClock
 ) -> None:
-    store = stores.of(connection)
-    assert undelivered(store, connection) == (0, 0)
+    assert operations.undelivered(connection) == Undelivered(0)
     first = waiting(clock)
     clock.advance(60)
     second = waiting(clock, TWO, "people")
@@ -95,14 +90,13 @@ def test_what_waits_should_be_counted_with_the_age_of_the_oldest(
     # A second attempt changes its row and makes no other.
     operations.give_back(taken(operations, connection), first)
     clock.advance(30)
-    assert undelivered(store, connection) == (2, 90)
     assert operations.undelivered(connection) == Undelivered(2, 90, "outage")
     operations.finish(taken(operations, connection), "told", first)
     assert operations.undelivered(connection) == Undelivered(1, 30, "people")
     operations.finish(taken(operations, connection, operation=TWO), "parked", second)
-    assert undelivered(store, connection) == (0, 0)
+    assert operations.undelivered(connection) == Undelivered(0)
     assert operations.outcome(connection, TWO) == "parked"
-    assert undelivered(store, f"{connection[:-1]}0") == (0, 0)
+    assert operations.undelivered(f"{connection[:-1]}0") == Undelivered(0)
 
 
 def test_the_row_of_one_that_does_not_wait_should_be_no_obstacle(

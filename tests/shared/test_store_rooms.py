@@ -20,16 +20,6 @@ from tests.shared.test_store_table import ODD
 
 pytestmark = pytest.mark.azurite
 AT = "2026-03-02T14:00:00.000Z"
-LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-
-
-@pytest.fixture
-def connection_id(request: pytest.FixtureRequest) -> str:
-    """An id of the Americas that no other test uses."""
-    import hashlib
-
-    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
-    return "a" + "".join(LETTERS[byte % 32] for byte in digest[:15])
 
 
 @pytest.fixture

@@ -234,7 +234,6 @@ def test_a_message_goes_through_and_is_deleted(queue: Queue) -> None:
     queue.send('{"v":1,"text":"é"}')
     (message,) = queue.receive(4, 60)
     assert (message.text, message.deliveries) == ('{"v":1,"text":"é"}', 1)
-    assert message.inserted_at is not None
     assert queue.receive(4, 60) == []
     assert queue.length() == 1
     assert queue.delete(message)
@@ -259,7 +258,6 @@ def test_messages_are_base64_as_the_host_expects(queue: Queue, azurite_settings:
     from azure.storage.queue import QueueClient
 
     queue.send("plain")
-    assert queue.oldest() is not None
     raw = QueueClient.from_connection_string(
         azurite_settings.storage["emea"].connection_string, queue._client.queue_name
     )

@@ -1,23 +1,14 @@
 """A house on the real storage emulator, and one in memory for tests that play a visit very often."""
 
-import hashlib
 from collections import defaultdict
 
 import pytest
 
 from shared.store import Stores
 from tests.fakes import FakeClock
-from tests.writeback.house import House, MemoryTable, Trap
+from tests.writeback.house import House
+from tests.writeback.memory import MemoryTable, Trap
 from tests.writeback.office import Office
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-
-
-@pytest.fixture
-def connection_id(request: pytest.FixtureRequest) -> str:
-    """An id of the Americas that no other test uses."""
-    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
-    return "a" + "".join(_LETTERS[byte % 32] for byte in digest[:15])
 
 
 @pytest.fixture

@@ -1,30 +1,29 @@
 """A visit and the three queue functions around it, on rows that may be real and queues that obey a clock."""
 
-import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from shared.clock import parse_timestamp, timestamp
 from shared.connection import Approved, Connection, Policy, Revision, Writeback
 from shared.context import ContextSeal, VisitContext
-from shared.ehr.port import OutcomeTelling, Telling
-from shared.errors import OutsideError
 from shared.graph.notifications import Notifications
 from shared.graph.subscriptions import client_state
 from shared.messages import AttendanceMessage
 from shared.sealing import Pseudonyms, Sealer
-from shared.store import ChangedMeanwhile
 from shared.store.dead_letters import DeadLetters
 from shared.store.operations import Operations
-from shared.store.table import Row, Table, Write
+from shared.store.table import Table
 from shared.store.visits import Person, Visit, Visits
+from shared.visit.ledger import Ledger
 from tests.fakes import FakeClock, SeededEntropy
 from tests.graph.fakes import ELENA, NOAH, TENANT
+from tests.writeback.memory import ClockQueue, RecordingAdapter, Trap, Trapped, Waiting
 from writeback_function.deliver import Deliver
-from writeback_function.fold import Fold, Handing
+from writeback_function.fold import Fold
+from writeback_function.outbox import Outbox
 from writeback_function.poison import Poison
 
 KEY = "visit-key-1"
@@ -33,173 +32,6 @@ DOCTOR_USER, PATIENT_USER = "EMP-88101", "WPR-5519902"
 MOST_DELIVERIES = 5
 HIDDEN_SECONDS = 30.0
 HOURS = 24.0
-
-
-class Crash(Exception):
-    """The process died here."""
-
-
-@dataclass
-class Trap:
-    """Counts every call to the outside, and dies at one: before its effect or right after it.
-
-    A dead process does nothing more: every later call dies, too, until ``revive``.
-    """
-
-    at: int = 0
-    when: Literal["before", "after"] = "before"
-    count: int = 0
-    dead: bool = False
-    sprung: bool = False
-
-    def call[T](self, fn: Callable[[], T]) -> T:
-        if self.dead:
-            raise Crash
-        self.count += 1
-        if self.count != self.at:
-            return fn()
-        self.dead = self.sprung = True
-        if self.when == "after":
-            fn()
-        raise Crash
-
-    def revive(self) -> None:
-        self.dead = False
-
-
-class MemoryTable:
-    """The part of ``Table`` that the rooms of a visit use, with ETags."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], Row] = {}
-        self._version = 0
-
-    def get(self, pk: str, rk: str) -> Row | None:
-        return copy.deepcopy(self.kept.get((pk, rk)))
-
-    def insert(self, pk: str, rk: str, values: Mapping[str, Any]) -> bool:
-        if (pk, rk) in self.kept:
-            return False
-        self.upsert(pk, rk, values)
-        return True
-
-    def replace(self, pk: str, rk: str, values: Mapping[str, Any], etag: str) -> str:
-        known = self.kept.get((pk, rk))
-        if known is None or known.etag != etag:
-            raise ChangedMeanwhile("memory")
-        self.upsert(pk, rk, values)
-        return self.kept[pk, rk].etag
-
-    def upsert(self, pk: str, rk: str, values: Mapping[str, Any]) -> None:
-        self._version += 1
-        self.kept[pk, rk] = Row(dict(values), pk, rk, f"v{self._version}")
-
-    def delete(self, pk: str, rk: str, etag: str | None = None) -> bool:
-        known = self.kept.get((pk, rk))
-        if known is not None and etag is not None and known.etag != etag:
-            raise ChangedMeanwhile("memory")
-        return self.kept.pop((pk, rk), None) is not None
-
-    def rows(
-        self, pk: str, rk_from: str = "", rk_below: str = "", limit: int = 1_000, **_: Any
-    ) -> Iterator[Row]:
-        found = sorted(rk for first, rk in self.kept if first == pk and rk >= rk_from)
-        yield from [self.kept[pk, rk] for rk in found if not rk_below or rk < rk_below][:limit]
-
-    def batch(self, writes: Sequence[Write]) -> list[str]:
-        if not all(self._holds(write) for write in writes):
-            raise ChangedMeanwhile("memory")
-        for write in writes:
-            if write.kind == "delete":
-                del self.kept[write.pk, write.rk]
-            else:
-                self.upsert(write.pk, write.rk, write.values)
-        return ["" if write.kind == "delete" else self.kept[write.pk, write.rk].etag for write in writes]
-
-    def _holds(self, write: Write) -> bool:
-        known = self.kept.get((write.pk, write.rk))
-        if write.kind in ("insert", "upsert"):
-            return write.kind == "upsert" or known is None
-        return known is not None and write.etag in ("", known.etag)
-
-
-class Trapped:
-    """Whatever it wraps, with the trap before each call."""
-
-    def __init__(self, inner: Any, trap: Trap) -> None:
-        self._inner = inner
-        self._trap = trap
-
-    def __getattr__(self, name: str) -> Any:
-        member = getattr(self._inner, name)
-        if not callable(member):
-            return member
-        return lambda *values, **named: self._trap.call(lambda: member(*values, **named))
-
-
-@dataclass
-class Waiting:
-    """One message of a queue and when it is seen."""
-
-    text: str = field(repr=False)
-    seen: datetime
-    delay: float = 0
-    deliveries: int = 0
-
-
-class ClockQueue:
-    """A queue whose delays follow the test's clock."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.messages: list[Waiting] = []
-
-    def send(self, text: str, *, delay: float = 0, ttl: int = -1) -> None:
-        self.messages.append(Waiting(text, self.clock.now() + timedelta(seconds=delay), delay))
-
-
-class RecordingAdapter:
-    """An EHR that remembers what it was told, and fails as the test says; telling again changes nothing."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.semantics: Literal["state", "event"] = "event"
-        self.calls: list[Telling] = []
-        self.held: list[Telling] = []
-        self.failures: list[OutsideError] = []
-        self.down: OutsideError | None = None
-        self.meanwhile: Callable[[], None] | None = None
-        self.takes = False
-        self.outcomes: list[OutcomeTelling] = []
-
-    def of(self, approved: Approved) -> "RecordingAdapter":
-        return self
-
-    def tell(self, approved: Approved, telling: Telling) -> None:
-        self.calls.append(telling)
-        if self.meanwhile is not None:
-            doing, self.meanwhile = self.meanwhile, None
-            doing()
-        if self.failures:
-            raise self.failures.pop(0)
-        if self.down is not None:
-            raise self.down
-        self.held.append(telling)
-
-    def outcome(self, approved: Approved) -> "RecordingAdapter | None":
-        return self if self.takes else None
-
-    def tell_outcome(self, approved: Approved, telling: OutcomeTelling) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        if self.down is not None:
-            raise self.down
-        self.outcomes.append(telling)
-
-    def said(self) -> list[tuple[str, str, float]]:
-        """Role, status and seconds since the test began, in the order of telling."""
-        begin = FakeClock().now()
-        return [(one.role, one.status, round((one.at - begin).total_seconds(), 3)) for one in self.held]
 
 
 class Open(Notifications):
@@ -261,14 +93,22 @@ class House:
     def start(self) -> None:
         """A new process: nothing in memory is left."""
         self.trap.revive()
-        self.handing = Handing(self.sealer, self.clock, 15, self.lateness)
-        tools = (self.stores, self.contexts, self.sealer)
-        self.folding = Fold(*tools, self.pseudonyms, self.notifications, self.handing, self.clock)
+        self.outbox = Outbox(self.sealer, self.clock, 15, self.lateness)
+        self.folding = Fold(
+            self.stores, self.contexts, self.pseudonyms, self.notifications, self.outbox, self.clock
+        )
         told = cast(
             "Any", SimpleNamespace(of=lambda _: Trapped(self.adapter, self.trap), outcome=self._taking)
         )
         self.delivering = Deliver(
-            *tools, told, self.clock, self.entropy, debounce=15, lateness=self.lateness, hours=HOURS
+            self.stores,
+            self.contexts,
+            self.sealer,
+            told,
+            self.outbox,
+            self.clock,
+            self.entropy,
+            hours=HOURS,
         )
         self.parking = Poison(self.sealer, self.contexts)
 
@@ -384,6 +224,12 @@ class House:
     def dead(self) -> list[tuple[str, int, str]]:
         letters = self.region.dead_letters.of_connection(self.connection)
         return [(one.reason, one.status, one.queue) for one in letters]
+
+    def outcomes(self) -> list[str]:
+        """How each operation handed on has ended."""
+        operations = self.region.operations
+        told = Ledger.from_document(self.row().roster).told
+        return [str(operations.outcome(self.connection, one.id(self.connection, KEY))) for one in told]
 
     def parked(self) -> int:
         return len(self.clocked["writeback-parked"].messages)

@@ -10,7 +10,8 @@ from shared.graph.reports import Attendance, Report
 from shared.graph.subscriptions import Subscription
 from shared.meeting.tending import tend_message
 from shared.messages import opened
-from tests.writeback.house import HIDDEN_SECONDS, KEY, Crash, House, Trapped
+from tests.writeback.house import HIDDEN_SECONDS, KEY, House
+from tests.writeback.memory import Crash, Trapped
 from writeback_function.concluding import Concluding
 from writeback_function.tend import Graphs, Tend
 
@@ -94,7 +95,7 @@ class Office:
         graphs = Graphs(*cast("Any", graph))
         tools = (house.stores, house.contexts, house.sealer, house.pseudonyms)
         concluding = Concluding(house.sealer, house.clock, lambda _: house.adapter.takes)
-        self.tend = Tend(*tools, graphs, house.handing, concluding, house.clock, house.entropy)
+        self.tend = Tend(*tools, graphs, house.outbox, concluding, house.clock, house.entropy)
 
     def visit(self, hours: float = 48, **values: Any) -> None:
         """A visit whose subscription lives for so long."""

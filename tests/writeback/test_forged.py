@@ -195,7 +195,6 @@ FORGED: dict[str, Forgery] = {
     "an address of their own sealing": _own_seal,
     "a broken address": lambda graph: Post(graph.item(), context=graph.house.sealed[:-2]),
     "another signature": _content("dataSignature", "AAAA"),
-    "another certificate": _content("encryptionCertificateId", "cert-9"),
     "another key": _content("dataKey", "AAAA"),
     "the data of another item": _data_of_another,
     "no content": _with(encryptedContent=None),

@@ -8,37 +8,34 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
-import azure.functions as func
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from sandbox.storage import AzuriteServer
-from shared import edge
-from shared.clock import SystemClock, SystemEntropy
-from shared.context import MOST_CHARACTERS, ContextSeal, VisitContext
-from shared.graph.subscriptions import client_state
+from shared.context import MOST_CHARACTERS, VisitContext
 from shared.messages import AttendanceMessage
-from shared.pages import Pages
-from shared.sealing import Pseudonyms, Sealer
 from shared.settings import Settings
 from shared.store import Stores
 from shared.store.faults import StorageUnavailable
-from shared.store.queues import LONGEST, Message
+from shared.store.queues import LONGEST
 from shared.web import Request
+from tests.fakes import FakeClock
 from tests.graph.fakes import OTHER_TENANT, TENANT
 from tests.graph.issuing import KeyServer
-from tests.graph.test_notifications import encrypted
+from tests.writeback.door import (
+    CLOCK,
+    PSEUDONYMS,
+    SEALER,
+    Door,
+    item,
+    queued,
+    sealed,
+    token,
+)
 from tests.writeback.house import House
 from writeback_function.ingress import MOST_ITEMS, NOTIFICATION_BYTES, Ingress
 
 pytestmark = pytest.mark.azurite
-
-PSEUDONYMS = Pseudonyms([b"v" * 32])
-CLOCK = SystemClock()
-SEALER = Sealer([b"s" * 32], CLOCK)
-CONTEXTS = ContextSeal(SEALER)
-GUID = "5e1f7a2c-3b94-4d0e-9c61-0a8d4f2b7e10"
-JOIN = "https://teams.microsoft.com/l/meetup-join/" + "19%253ameeting_" + "x" * 60 + "%2540thread.v2/0"
 
 
 @pytest.fixture(scope="module")
@@ -51,89 +48,10 @@ def issuer() -> KeyServer:
     return KeyServer()
 
 
-def participant(number: int) -> dict[str, Any]:
-    """A delta as long as the reference knows one (graph.md 3.3)."""
-    user = {"id": GUID, "displayName": f"Wilhelmina-Constance Featherstonehaugh {number}", "tenantId": GUID}
-    return {
-        "id": f"{number:036}",
-        "isInLobby": False,
-        "removedState": {"reason": "Participant has left the meeting call."},
-        "info": {
-            "identity": {"user": user},
-            "countryCode": "US",
-            "endpointType": "default",
-            "region": "amer",
-        },
-    }
-
-
-def event(people: int) -> dict[str, Any]:
-    return {
-        "@odata.type": "#microsoft.graph.callevent",
-        "@odata.id": f"communications/onlineMeetings(joinWebUrl='{JOIN}')/meetingCallEvents",
-        "id": GUID,
-        "eventType": "rosterUpdated",
-        "eventDateTime": "2026-10-01T14:02:11.0000000Z",
-        "participants@delta": [participant(number) for number in range(people)],
-    }
-
-
-def item(key: RSAPrivateKey, people: int = 1, connection: str = "a") -> dict[str, Any]:
-    return {
-        "subscriptionId": GUID,
-        "subscriptionExpirationDateTime": "2026-10-02T14:02:11.0000000Z",
-        "clientState": client_state(PSEUDONYMS, connection, "visit-1"),
-        "changeType": "updated",
-        "tenantId": TENANT,
-        "resource": f"communications/onlineMeetings(joinWebUrl='{JOIN}')/meetingCallEvents",
-        "resourceData": {"@odata.id": JOIN, "@odata.type": "#microsoft.graph.callevent", "id": GUID},
-        "encryptedContent": encrypted(event(people), key),
-    }
-
-
-def token(issuer: KeyServer, tenant: str, size: int = 2_000) -> str:
-    return issuer.token({"tid": tenant, "iss": "https://sts.windows.net/", "filling": "x" * size})
-
-
-class Door:
-    """The webhook as the trigger calls it."""
-
-    def __init__(self, stores: Stores, settings: Settings) -> None:
-        self.ingress = Ingress(stores, CONTEXTS, SEALER, PSEUDONYMS, CLOCK)
-        self._services: Any = SimpleNamespace(
-            settings=settings, clock=CLOCK, entropy=SystemEntropy(), pages=Pages()
-        )
-
-    def post(self, connection: str, body: Any, c: str | None = None) -> func.HttpResponse:
-        c = sealed(connection) if c is None else c
-        request = func.HttpRequest(
-            method="POST",
-            url=f"http://localhost:7071/attendance/notifications?c={c}",
-            headers={"Content-Type": "application/json", "Host": "localhost:7071"},
-            params={"c": c},
-            route_params={},
-            body=json.dumps(body).encode(),
-        )
-        return edge.api(
-            request, self.ingress.notifications, services=self._services, body_limit=NOTIFICATION_BYTES
-        )
-
-
-def sealed(connection: str) -> str:
-    return CONTEXTS.seal(VisitContext(connection, "visit-1", "session", "S-1"))
-
-
 @pytest.fixture
 def door(stores: Stores, azurite_settings: Settings, connection_id: str) -> Door:
     queued(stores, connection_id)
     return Door(stores, azurite_settings)
-
-
-def queued(stores: Stores, connection: str) -> list[Message]:
-    found: list[Message] = []
-    while more := stores.of(connection).queue("attendance").receive(32, 600):
-        found += more
-    return found
 
 
 def test_a_body_should_hold_fewer_genuine_items_than_are_taken() -> None:
@@ -184,18 +102,24 @@ def test_tokens_of_others_should_travel_as_long_as_there_is_room(
 
 
 def test_a_post_of_many_items_should_be_queued_whole(
-    door: Door, stores: Stores, connection_id: str, key: RSAPrivateKey, issuer: KeyServer
+    stores: Stores,
+    azurite_settings: Settings,
+    clock: FakeClock,
+    connection_id: str,
+    key: RSAPrivateKey,
+    issuer: KeyServer,
 ) -> None:
+    """However long it takes: its time stands still."""
+    queued(stores, connection_id)
+    door = Door(stores, azurite_settings, clock)
     shown = item(key)
-    items = [{**shown, "subscriptionId": f"s-{number}"} for number in range(300)]
+    items = [{**shown, "subscriptionId": f"s-{number}"} for number in range(100)]
     body = {"value": items, "validationTokens": [token(issuer, TENANT)]}
-    begun = time.monotonic()
     assert door.post(connection_id, body).status_code == 202
-    print(f"300 items in {(time.monotonic() - begun) * 1_000:.0f} ms")
     subscriptions = {
         AttendanceMessage.read(one.text).item["subscriptionId"] for one in queued(stores, connection_id)
     }
-    assert subscriptions == {f"s-{number}" for number in range(300)}
+    assert subscriptions == {f"s-{number}" for number in range(100)}
 
 
 def test_an_answer_should_take_little_of_our_time(
@@ -214,9 +138,9 @@ def test_an_answer_should_take_little_of_our_time(
 
     begun = time.monotonic()
     with ThreadPoolExecutor(16) as pool:
-        spent = list(pool.map(post, range(200)))
-    wall, own = (sorted(values)[189] * 1_000 for values in zip(*spent, strict=True))
-    print(f"p95 of 200 at 50/s: {wall:.1f} ms, of these {own:.1f} ms processor time")
+        spent = list(pool.map(post, range(100)))
+    wall, own = (sorted(values)[94] * 1_000 for values in zip(*spent, strict=True))
+    print(f"p95 of 100 at 50/s: {wall:.1f} ms, of these {own:.1f} ms processor time")
     assert own < 50
 
 
@@ -245,22 +169,15 @@ def test_a_notification_should_call_nobody_but_the_region_s_queue(
     assert set(called) == (set() if kind == "unsealed" else {account.ports.queue})
 
 
-def test_what_does_not_open_should_be_answered_as_fast(
-    door: Door, connection_id: str, key: RSAPrivateKey, issuer: KeyServer
+def test_what_does_not_open_should_be_answered_alike(
+    door: Door, stores: Stores, connection_id: str, key: RSAPrivateKey, issuer: KeyServer
 ) -> None:
     body = {"value": [item(key)], "validationTokens": [token(issuer, TENANT)]}
-    spent: dict[str, list[float]] = {"good": [], "bad": []}
-    answers = set()
-    for _ in range(20):
-        for name, c in (("good", sealed(connection_id)), ("bad", sealed(connection_id)[:-2])):
-            begun = time.monotonic()
-            answer = door.post(connection_id, body, c)
-            spent[name].append(time.monotonic() - begun)
-            answers.add((answer.status_code, answer.get_body(), tuple(sorted(answer.headers.items()))))
-    good, bad = (sorted(values)[10] * 1_000 for values in spent.values())
-    print(f"median: opens {good:.1f} ms, does not open {bad:.1f} ms")
-    assert len(answers) == 1
-    assert abs(good - bad) < 50
+    good = sealed(connection_id)
+    opens, does_not = (door.post(connection_id, body, c) for c in (good, good[:-2]))
+    assert (does_not.status_code, does_not.get_body()) == (opens.status_code, opens.get_body()) == (202, b"")
+    assert dict(does_not.headers) == dict(opens.headers)
+    assert len(queued(stores, connection_id)) == 1
 
 
 def test_storage_that_fails_part_way_should_have_graph_come_again(light: House, key: RSAPrivateKey) -> None:

@@ -15,7 +15,7 @@ from shared.settings import Settings, Storage
 from shared.store import Stores
 from shared.store.faults import StorageUnavailable
 from tests.fakes import FakeClock
-from tests.writeback.test_ingress_bounds import Door
+from tests.writeback.door import Door
 from writeback_function.bulkhead import MOST_SLOW, SLOW, Bulkhead
 
 pytestmark = pytest.mark.azurite
@@ -84,7 +84,8 @@ def test_a_region_that_hangs_should_be_refused_in_time_and_not_touch_another(
     print(f"another {slowest * 1_000:.0f} ms; the one that hangs {longest:.1f} s, {hung} of {len(refused)}")
     assert {status for status, _ in answered} == {202}
     assert {status for status, _ in refused} == {503}
-    assert slowest < 3
+    # Behind the one that hangs it would be three times as much.
+    assert slowest < 6
     assert longest < 10, "Graph waits for ten seconds"
     assert hung < len(refused) / 2
 

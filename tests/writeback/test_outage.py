@@ -1,27 +1,20 @@
 """An EHR that is down for long: what waits, for how long, who is asked to mend it, and who is not held up."""
 
 import logging
-import threading
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from shared.clock import SystemClock
-from shared.errors import NoToken, OutsideError, StatusRefused, Unreachable
+from shared.errors import NoToken, OutsideError, StatusRefused
 from shared.messages import WritebackMessage
 from shared.store.faults import StorageUnavailable
-from shared.store.operations import Undelivered, undelivered
+from shared.store.operations import Undelivered
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
-from tests.writeback.house import HOURS, KEY, House, Trap, guest, home
-from writeback_function.breaker import AT_ONCE, Turn
-from writeback_function.deliver import Deliver
+from tests.writeback.house import HOURS, House, guest, home
+from tests.writeback.memory import Trap
+from writeback_function.breaker import Turn
 
 DAY = HOURS * 3_600
 DOWN = StatusRefused(503)
@@ -130,17 +123,17 @@ def test_what_waits_should_be_counted_until_it_is_told(
     house.visit(*(house.doctor(f"EMP-{n}", f"oid-{n}") for n in range(7)))
     house.adapter.down = DOWN
     house.sees(5, *(home(f"d{n}", f"oid-{n}") for n in range(7)))
-    assert undelivered(house.region, house.connection) == (0, 0)
+    assert (waits(house).count, waits(house).age) == (0, 0)
     with caplog.at_level(logging.INFO, "antesala.writeback"):
         house.run()
         assert len(house.adapter.calls) == 5
         # Those that were only deferred wait like those that were tried.
-        assert undelivered(house.region, house.connection) == (7, 0)
+        assert (waits(house).count, waits(house).age) == (7, 0)
         house.run_for(600)
-        assert undelivered(house.region, house.connection) == (7, 600)
+        assert (waits(house).count, waits(house).age) == (7, 600)
         house.adapter.down = None
         house.run_for(1_000)
-    assert undelivered(house.region, house.connection) == (0, 0)
+    assert (waits(house).count, waits(house).age) == (0, 0)
     said = {(one.__dict__["event"], one.__dict__["connection"]) for one in caplog.records}
     assert said == {(event, house.connection) for event in ("retry", "deferred", "told")}
     last = caplog.records[-1].__dict__
@@ -207,93 +200,6 @@ def test_what_nobody_foresaw_should_be_poison_in_the_end(light: House) -> None:
     house.sees(5, guest("p"))
     house.run_for(600)
     assert (house.poisoned, house.waiting()) == (["ZeroDivisionError"], [])
-
-
-# -- another hospital ------------------------------------------------------------------------------
-
-
-class Hanging:
-    """An EHR where each call hangs until its time is up."""
-
-    semantics = "event"
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.most = self._now = 0
-        self._lock = threading.Lock()
-
-    def tell(self, approved: object, telling: object) -> None:
-        with self._lock:
-            self._now += 1
-            self.most = max(self.most, self._now)
-        time.sleep(self.seconds)
-        with self._lock:
-            self._now -= 1
-        raise Unreachable("ehr")
-
-
-class Locked:
-    """A table of the memory that many threads use."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self._lock = threading.RLock()
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*values: Any, **named: Any) -> Any:
-            with self._lock:
-                found = getattr(self._inner, name)(*values, **named)
-                return list(found) if isinstance(found, Iterator) else found
-
-        return call
-
-
-def locked_house(connection: str) -> House:
-    from tests.writeback.house import MemoryTable
-
-    tables: defaultdict[str, Locked] = defaultdict(lambda: Locked(MemoryTable()))
-    return House(connection, lambda name: tables[name], cast("Any", SystemClock()), Trap())
-
-
-def messages(house: House, number: int) -> list[str]:
-    """One message each of so many visits, all due now."""
-    house.visit()
-    house.sees(0, guest("p"))
-    row = house.row()
-    message = WritebackMessage.read(house.waiting()[0].text, house.sealer)
-    for place in range(number):
-        house.region.visits.create(replace(row, key=f"{KEY}-{place}", etag=""))
-    contexts = [replace(house.context, visit_key=f"{KEY}-{place}") for place in range(number)]
-    return [replace(message, context=house.contexts.seal(context)).text(house.sealer) for context in contexts]
-
-
-def test_a_hospital_that_hangs_should_not_hold_up_another() -> None:
-    dead, well = locked_house("a" + "d" * 15), locked_house("a" + "w" * 15)
-    hanging = Hanging(8.0)
-    houses = {dead.connection: (dead, hanging), well.connection: (well, well.adapter)}
-    stores: Any = SimpleNamespace(of=lambda connection: houses[connection][0].region)
-    adapters: Any = SimpleNamespace(of=lambda approved: houses[approved.connection.id][1])
-    deliver = Deliver(
-        stores, dead.contexts, dead.sealer, adapters, SystemClock(), dead.entropy, debounce=15, hours=HOURS
-    ).deliver
-    first, others = messages(dead, 1_000), messages(well, 40)
-    with ThreadPoolExecutor(16) as pool:
-        begun = time.monotonic()
-        # The host takes them in the order of the queue: all of the one hospital are before the other's.
-        pending: list[Future[None]] = [pool.submit(deliver, text) for text in first]
-        served = [pool.submit(deliver, text) for text in others]
-        wait(served, 30)
-        spent = time.monotonic() - begun
-        assert len(well.adapter.held) == 40
-        # Before the first of the calls that hang has come to its end.
-        assert spent < hanging.seconds
-        assert hanging.most <= AT_ONCE
-        wait(pending, 60)
-    # None is lost, and none but those that did call counts as an attempt.
-    waiting = [WritebackMessage.read(one.text, dead.sealer) for one in dead.waiting()][1:]
-    assert len(waiting) == 1_000
-    assert sum(one.attempt for one in waiting) <= 2 * AT_ONCE
-    assert dead.dead() == []
 
 
 def test_one_that_is_told_at_once_should_make_few_trips(connection_id: str) -> None:

@@ -13,7 +13,8 @@ from shared.visit.ledger import Ledger
 from tests.fakes import FakeClock
 from tests.graph.fakes import ELENA
 from tests.writeback.conftest import memory_house
-from tests.writeback.house import Trap, Trapped, guest, home
+from tests.writeback.house import guest, home
+from tests.writeback.memory import Trap, Trapped
 from tests.writeback.office import DAY, HOUR, Office
 from writeback_function.case import find_case
 from writeback_function.tend import _turned

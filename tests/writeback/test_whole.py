@@ -20,7 +20,8 @@ from shared.messages import WritebackMessage
 from shared.store.operations import LEASE
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
-from tests.writeback.house import KEY, House, RecordingAdapter, Trap, Waiting, guest, home
+from tests.writeback.house import KEY, House, guest, home
+from tests.writeback.memory import RecordingAdapter, Trap, Waiting
 
 DEBOUNCE = 15
 DAY = 24 * 3_600
