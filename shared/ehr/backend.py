@@ -9,8 +9,10 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.connection import Approved
+from shared.ehr.attempt import Attempt
+from shared.ehr.rest import genuine
 from shared.ehr.scopes import backend_scope
-from shared.errors import AnswerRefused, NoToken, OutsideError, Refusal, StatusRefused
+from shared.errors import AnswerRefused, NoToken, OutsideError, Refusal, StatusRefused, Unreachable
 from shared.outbound import Answer, Outbound
 from shared.secrets import SecretMissing
 from shared.smart.discovery import Discovery, SmartConfiguration
@@ -20,6 +22,9 @@ from shared.smart.token import Tokens
 _MARGIN = timedelta(seconds=60)
 _PAST = datetime.fromtimestamp(0, UTC)
 _SECONDS = 15.0
+_MOMENT = 1.0
+RENEWAL_SECONDS = 30.0
+"""Longer than a token takes where nothing is known yet: discovery, its fallback, the token itself."""
 
 type _Key = tuple[str, int, str]
 
@@ -48,18 +53,23 @@ class BackendTokens:
         self._slots: OrderedDict[_Key, _Slot] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, approved: Approved) -> str:
+    def get(self, approved: Approved, seconds: float = RENEWAL_SECONDS) -> str:
         """An access token; NoToken where people must mend something, or another OutsideError.
 
-        Its endpoint is the approved one, or NoToken.
+        Its endpoint is the approved one, or NoToken. ``seconds``: how much time there is; where that may be
+        too little for a new token, Unreachable at once.
         """
         slot = self._slot(approved)
         asked = slot.asked
-        with slot.lock:
+        if not slot.lock.acquire(timeout=seconds):
+            raise Unreachable("ehr-token: no answer in time")
+        try:
             if slot.token and (slot.asked != asked or self._clock.now() < slot.until):
                 return slot.token
             if slot.failure is not None and slot.asked != asked:
                 raise slot.failure.with_traceback(None)
+            if seconds < RENEWAL_SECONDS:
+                raise Unreachable("ehr-token: too little time is left for a new token")
             try:
                 self._renew(slot, approved)
             except OutsideError as failure:
@@ -69,13 +79,19 @@ class BackendTokens:
                 slot.asked += 1
             slot.failure = None
             return slot.token
+        finally:
+            slot.lock.release()
 
     def forget(self, approved: Approved, token: str) -> None:
         """The next ``get`` fetches anew, unless another caller has done so since ``token`` was given."""
         slot = self._slot(approved)
-        with slot.lock:
-            if slot.token == token:
-                slot.token = ""
+        # Who keeps it longer than this is fetching anew already.
+        if slot.lock.acquire(timeout=_MOMENT):
+            try:
+                if slot.token == token:
+                    slot.token = ""
+            finally:
+                slot.lock.release()
 
     def _renew(self, slot: _Slot, approved: Approved) -> None:
         asked = self._clock.now()
@@ -120,7 +136,7 @@ class BackendTokens:
 
 
 class Backend:
-    """Sends with our token; a 401 is answered with a new token, once."""
+    """Sends with our token, in the attempt's time; a 401 is answered with a new token, once."""
 
     def __init__(self, outbound: Outbound, tokens: BackendTokens) -> None:
         self._outbound = outbound
@@ -128,7 +144,7 @@ class Backend:
 
     def send(
         self,
-        approved: Approved,
+        attempt: Attempt,
         method: str,
         url: str,
         *,
@@ -138,7 +154,10 @@ class Backend:
         json: Any = None,
         max_bytes: int = 1_000_000,
     ) -> Answer:
-        """The answer, whatever its status; OutsideErrors where there is none, or no token."""
+        """The answer, whatever its status; OutsideErrors where there is none, or no token.
+
+        A success that is a page is none (see ``genuine``).
+        """
 
         def ask(token: str) -> Answer:
             return self._outbound.send(
@@ -148,14 +167,15 @@ class Backend:
                 form=form,
                 query=query,
                 json=json,
-                timeout=_SECONDS,
+                timeout=attempt.seconds(_SECONDS),
                 max_bytes=max_bytes,
                 service="ehr-writeback",
             )
 
-        token = self._tokens.get(approved)
+        approved = attempt.approved
+        token = self._tokens.get(approved, attempt.left())
         answer = ask(token)
         if answer.status != 401:
-            return answer
+            return genuine(answer)
         self._tokens.forget(approved, token)
-        return ask(self._tokens.get(approved))
+        return genuine(ask(self._tokens.get(approved, attempt.left())))

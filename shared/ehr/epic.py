@@ -1,14 +1,17 @@
 """Epic's connection status service, SetExternalConnectionStatus (reference ehr.md 2.6).
 
 Little of it is public: whatever is not verified is an option of the write-back (``epic_options``). Success is
-any 2xx, whatever the body. There is no public service for what a visit amounted to: that is not told.
+any 2xx, whatever the body, except a gateway's page. There is no public service for what a visit amounted to:
+that is not told.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Literal
 
+from shared.clock import Clock
 from shared.connection import Approved
+from shared.ehr.attempt import Attempt
 from shared.ehr.epic_options import BASIC, SHEET, interconnect_of
 from shared.ehr.port import DeviceTelling, Telling
 from shared.ehr.senders import Senders
@@ -27,8 +30,9 @@ class EpicAdapter:
 
     semantics: Literal["state", "event"] = "state"
 
-    def __init__(self, senders: Senders) -> None:
+    def __init__(self, senders: Senders, clock: Clock) -> None:
         self._senders = senders
+        self._clock = clock
 
     def tell(self, approved: Approved, telling: Telling) -> None:
         """See ``Adapter.tell``. The service knows persons only: the unattributed make no call."""
@@ -57,14 +61,15 @@ class EpicAdapter:
         client_id = approved.revision.backend.client_id
         url = service_url(approved, {**options, "path": path})
         headers = DIALECTS["epic"].headers(client_id)
+        attempt = Attempt(approved, self._clock)
         form, query = (values, None) if method == "POST" else (None, values)
         if options["auth"] == BASIC:
             user = options["basic_user"] or client_id
             answer = self._senders.basic.send(
-                approved, method, url, user=user, headers=headers, form=form, query=query
+                attempt, method, url, user=user, headers=headers, form=form, query=query
             )
         else:
-            answer = self._senders.bearer.send(approved, method, url, headers=headers, form=form, query=query)
+            answer = self._senders.bearer.send(attempt, method, url, headers=headers, form=form, query=query)
         if not answer.ok:
             raise StatusRefused(answer.status, _code(answer), answer.retry_after())
 

@@ -158,10 +158,10 @@ def _is_basic(values: Mapping[str, str]) -> bool:
     return values["auth"] == BASIC
 
 
-def _make(senders: "Senders", _: Clock) -> Adapter:
+def _make(senders: "Senders", clock: Clock) -> Adapter:
     from shared.ehr.epic import EpicAdapter
 
-    return EpicAdapter(senders)
+    return EpicAdapter(senders, clock)
 
 
 SHEET = Sheet("epic", "Epic connection status", _make, _OPTIONS, _check, needs_secret=_is_basic)

@@ -19,6 +19,11 @@ class Taking:
     conditionally: bool
     encounter: Literal["patch", "put", ""] = ""
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether writing an event again makes no second one."""
+        return self.by_id or self.conditionally
+
 
 def taking(statement: Any) -> Taking:
     """Reads the statement; AnswerRefused where AuditEvents cannot be written."""

@@ -10,6 +10,7 @@ from typing import Literal
 from shared.clock import Clock
 from shared.connection import Approved
 from shared.context import VisitContext
+from shared.ehr.attempt import Attempt
 from shared.ehr.backend import Backend
 from shared.ehr.oracle_options import NOTHING, SHEET
 from shared.ehr.port import OutcomeTelling, Telling
@@ -33,7 +34,8 @@ class OracleAdapter:
     semantics: Literal["state", "event"] = "state"
 
     def __init__(self, backend: Backend, clock: Clock) -> None:
-        self._moves = StatusMoves(backend, clock, "Appointment")
+        self._clock = clock
+        self._moves = StatusMoves(backend, "Appointment")
 
     def tell(self, approved: Approved, telling: Telling) -> None:
         """See ``Adapter.tell``. AnswerRefused for a visit whose appointment is not known."""
@@ -57,11 +59,12 @@ class OracleAdapter:
         if target not in BEFORE:
             raise AnswerRefused(f"the option {happened} names no status that an appointment is moved to")
         operations = [{"op": "replace", "path": "/status", "value": target}]
+        attempt = Attempt(approved, self._clock)
 
         def write(url: str, found: Found) -> Answer:
-            return self._moves.patch(approved, url, found, operations)
+            return self._moves.patch(attempt, url, found, operations)
 
-        self._moves.move(approved, appointment_of(context), BEFORE[target], write)
+        self._moves.move(attempt, appointment_of(context), BEFORE[target], write)
 
 
 def appointment_of(context: VisitContext) -> str:

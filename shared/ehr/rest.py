@@ -1,10 +1,11 @@
-"""What adapters of FHIR servers have in common: addresses, headers, and how a refusal is read."""
+"""What adapters of FHIR servers have in common: addresses, headers, and how answers are read."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from shared.connection import Approved
-from shared.errors import AnswerRefused, StatusRefused
+from shared.errors import AnswerRefused, StatusRefused, Unreachable
 from shared.outbound import Answer
 from shared.smart.dialect import DIALECTS
 
@@ -27,6 +28,32 @@ def refused(answer: Answer, passing: Collection[int] = ()) -> StatusRefused:
     """The error that this answer is; ``passing``: statuses that pass here, although elsewhere they do not."""
     kind = RefusedForNow if answer.status in passing else StatusRefused
     return kind(answer.status, _issue(answer), answer.retry_after())
+
+
+def genuine(answer: Answer) -> Answer:
+    """The answer; Unreachable for a success that is a page.
+
+    A gateway's login or maintenance page often comes as 200: whoever wrote it told the EHR nothing.
+    """
+    if answer.ok and answer.is_page:
+        raise Unreachable("ehr-writeback: a gateway's page instead of an answer")
+    return answer
+
+
+def resource_of(answer: Answer) -> Mapping[str, Any]:
+    """The resource that a reading brought; the error that the answer is otherwise.
+
+    What is no resource at all did not come from a FHIR server, which is not there just now: Unreachable.
+    """
+    if not answer.ok:
+        raise refused(answer)
+    try:
+        document = answer.json()
+    except AnswerRefused:
+        document = None
+    if not isinstance(document, dict) or not isinstance(document.get("resourceType"), str):
+        raise Unreachable("ehr-writeback: no resource of FHIR in the answer")
+    return document
 
 
 def resource_url(approved: Approved, path: str) -> str:

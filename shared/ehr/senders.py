@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.connection import Approved
+from shared.ehr.attempt import Attempt
 from shared.ehr.backend import Backend
+from shared.ehr.rest import genuine
 from shared.errors import AnswerRefused, NoToken
 from shared.outbound import Answer, Outbound
 from shared.secrets import SecretMissing
@@ -23,7 +25,7 @@ class Basic:
 
     def send(
         self,
-        approved: Approved,
+        attempt: Attempt,
         method: str,
         url: str,
         *,
@@ -32,20 +34,24 @@ class Basic:
         form: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The answer, whatever its status; AnswerRefused where there is no secret, else OutsideErrors.
+        """The answer, whatever its status; OutsideErrors where there is none.
+
+        AnswerRefused for a client that has no secret, NoToken where its secret is not stored. A success that
+        is a page is no answer (see ``genuine``).
 
         ``user`` must hold no colon. The caller answers for ``url`` being on the FHIR base's own server.
         """
-        pair = f"{user}:{self._password(approved)}".encode()
-        return self._outbound.send(
+        pair = f"{user}:{self._password(attempt.approved)}".encode()
+        answer = self._outbound.send(
             method,
             url,
             headers={**(headers or {}), "Authorization": f"Basic {b64encode(pair).decode()}"},
             form=form,
             query=query,
-            timeout=_SECONDS,
+            timeout=attempt.seconds(_SECONDS),
             service="ehr-writeback",
         )
+        return genuine(answer)
 
     def _password(self, approved: Approved) -> str:
         client = approved.revision.backend

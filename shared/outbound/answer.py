@@ -1,6 +1,7 @@
 """What came back from outside, as plain values."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +11,13 @@ from typing import Any
 from shared.errors import AnswerRefused
 
 _LONGEST_WAIT = 86_400.0
+_PAGES = ("text/html", "application/xhtml+xml")
+# Behind a byte order mark, an XML declaration and comments.
+_PAGE = re.compile(
+    rb"\A(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_BEGINNING = 4_096
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,13 @@ class Answer:
     def ok(self) -> bool:
         """Whether the status is a success (2xx)."""
         return 200 <= self.status < 300
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is written for people: the login or maintenance page of a gateway before the service."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        beginning = self.body[:_BEGINNING]
+        return bool(self.body.strip()) if kind in _PAGES else _PAGE.match(beginning) is not None
 
     def json(self) -> Any:
         """The body as JSON; AnswerRefused when it is none."""

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 
 from shared.clock import Clock, Entropy
 from shared.connection import Client
-from shared.errors import AnswerRefused, StatusRefused
+from shared.errors import AnswerRefused, StatusRefused, Unreachable
 from shared.keys import SigningKeys
 from shared.outbound import Answer, Outbound
 from shared.secrets import Secrets
@@ -109,6 +109,8 @@ class Tokens:
         )
         if answer.status != 200:
             raise StatusRefused(answer.status, _error_code(answer), answer.retry_after())
+        if answer.is_page:
+            raise Unreachable("ehr-token: a gateway's page instead of an answer")
         return token_answer(answer.json())
 
     def _authentication(

@@ -81,6 +81,7 @@ class Desk:
     """What the EHR answers: discovery and tokens by itself, ``answers`` to what we tell, then 200.
 
     Appointment and Encounter are ``kept``: they can be read (or ``read_answers`` come first) and changed.
+    ``metadata_answers`` and ``token_answers`` come first, too; ``event_answers`` to who looks for an event.
     ``meanwhile``: what happens at the EHR between our reading and our writing, once each.
     """
 
@@ -93,6 +94,9 @@ class Desk:
     token_url: str = TOKEN_URL
     reads: list[Sent] = field(default_factory=list)
     read_answers: list[Answer | Exception] = field(default_factory=list)
+    metadata_answers: list[Answer | Exception] = field(default_factory=list)
+    token_answers: list[Answer | Exception] = field(default_factory=list)
+    event_answers: list[Answer | Exception] = field(default_factory=list)
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
     appointment: Kept = field(default_factory=lambda: kept("Appointment", "appt-1", "booked"))
     encounter: Kept = field(default_factory=lambda: kept("Encounter", "enc-1", "planned"))
@@ -115,12 +119,17 @@ class Desk:
             sleep(self.slow)
             self.tokens.append(sent)
             members = {"access_token": f"token-{len(self.tokens)}", "token_type": "bearer"}
-            return answer(200, members | {"expires_in": self.expires_in})
+            return said(self.token_answers, lambda: answer(200, members | {"expires_in": self.expires_in}))
         if sent.url.endswith("/metadata"):
             self.metadata.append(sent)
             declared = [one for one in (self.audit_event, self.encounters) if one]
             resources = [{"type": "Patient"}, *declared]
-            return answer(200, {"rest": [{"mode": "server", "resource": resources}]})
+            rest = [{"mode": "server", "resource": resources}]
+            statement = {"resourceType": "CapabilityStatement", "rest": rest}
+            return said(self.metadata_answers, lambda: answer(200, statement))
+        if sent.method == "GET" and "/AuditEvent/" in sent.url:
+            self.reads.append(sent)
+            return said(self.event_answers, lambda: answer(404))
         record = self.record(sent.url)
         if record and sent.method == "GET":
             self.reads.append(sent)

@@ -8,7 +8,7 @@ import pytest
 
 from shared.connection import Client
 from shared.ehr.epic_options import SHEET
-from shared.errors import AnswerRefused, StatusRefused
+from shared.errors import AnswerRefused, NoToken, StatusRefused
 from tests.ehr.line import Desk, adapters, answer, approved, telling
 from tests.fakes import FakeClock, MemorySecrets
 
@@ -120,6 +120,12 @@ def test_a_user_name_goes_with_the_backend_clients_secret_and_no_token(method: s
     assert not desk.tokens
 
 
+def test_a_call_with_a_password_has_its_limits() -> None:
+    desk = Desk()
+    told(desk, BASIC)
+    assert 0 < desk.told[0].timeout <= 15
+
+
 def test_the_client_id_is_the_user_name_where_none_is_set() -> None:
     desk = Desk()
     told(desk, {"auth": "basic"})
@@ -133,18 +139,23 @@ def test_a_password_should_go_to_no_host_that_nobody_approved() -> None:
     assert not desk.told
 
 
-# A left-over secret of a client that authenticates with our keys is no password either.
+# A left-over secret of a client that authenticates with our keys is no password either: that is an option set
+# wrong. A secret that is not stored yet is one that people will store: until then it is tried again.
 @pytest.mark.parametrize(
-    "client",
-    [Client("b", secret_name="backend-secret"), Client("b", "client_secret_basic", secret_name="lost")],
+    ("client", "kind"),
+    [
+        (Client("b", secret_name="backend-secret"), AnswerRefused),
+        (Client("b", "client_secret_basic", secret_name="lost"), NoToken),
+    ],
 )
-def test_without_a_secret_nothing_is_sent(client: Client) -> None:
+def test_without_a_secret_nothing_is_sent(client: Client, kind: type[AnswerRefused]) -> None:
     desk = Desk()
     one = approved("epic", **BASIC)
     one = replace(one, revision=replace(one.revision, backend=client))
     registry = adapters(desk, FakeClock(), MemorySecrets(backend_secret="s3cret"))
-    with pytest.raises(AnswerRefused):
+    with pytest.raises(AnswerRefused) as refused:
         registry.of(one).tell(one, telling())
+    assert type(refused.value) is kind
     assert not desk.told
 
 

@@ -10,8 +10,9 @@ import pytest
 from shared.ehr.audit_event import audit_event
 from shared.ehr.port import Telling
 from shared.ehr.registry import Adapters
-from shared.errors import AnswerRefused, StatusRefused
-from tests.ehr.line import AT, OPERATION, Desk, adapters, answer, approved, telling
+from shared.errors import AnswerRefused, OutsideError, StatusRefused, Unreachable
+from shared.outbound import Answer
+from tests.ehr.line import AT, OPERATION, Desk, adapters, answer, approved, late, telling
 from tests.fakes import FakeClock, MemorySecrets
 
 CREATE_ONLY = {"type": "AuditEvent", "interaction": [{"code": "create"}]}
@@ -90,6 +91,53 @@ def test_elsewhere_a_conflict_is_a_refusal(status: int, declared: dict[str, Any]
     desk.audit_event = declared or desk.audit_event
     with pytest.raises(StatusRefused):
         tell(desk)
+
+
+THERE = answer(200, {"resourceType": "AuditEvent", "id": OPERATION})
+GONE = [404, 410, 403]
+
+
+@pytest.mark.parametrize("status", [405, 409, 412])
+def test_an_event_that_is_kept_and_not_to_be_changed_is_told(status: int) -> None:
+    """The first PUT was kept, its answer got lost; the server changes no event."""
+    desk = Desk(answers=[late(), answer(status)], event_answers=[THERE])
+    with pytest.raises(Unreachable):
+        tell(desk)
+    tell(desk)
+    (read,) = desk.reads
+    assert (read.method, read.url) == ("GET", f"https://ehr.test/fhir/AuditEvent/{OPERATION}")
+    assert read.headers["Accept"] == "application/fhir+json"
+    assert len(desk.told) == 2
+
+
+@pytest.mark.parametrize("status", [405, 409])
+@pytest.mark.parametrize(
+    "found",
+    [
+        *(answer(one) for one in GONE),
+        answer(200, {"resourceType": "AuditEvent", "id": "another"}),
+        answer(200, {"resourceType": "OperationOutcome", "id": OPERATION}),
+    ],
+    ids=[*map(str, GONE), "another", "type"],
+)
+def test_an_event_that_is_not_there_was_refused(found: Answer, status: int) -> None:
+    with pytest.raises(StatusRefused) as refused:
+        tell(Desk(answers=[answer(status)], event_answers=[found]))
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize("found", [answer(503), late(), answer(200), answer(429)])
+def test_an_event_that_cannot_be_looked_for_now_is_looked_for_later(found: Answer | Exception) -> None:
+    with pytest.raises(OutsideError) as refused:
+        tell(Desk(answers=[answer(405)], event_answers=[found]))
+    assert refused.value.transient
+
+
+def test_only_a_refusal_that_may_mean_that_it_is_there_is_looked_into() -> None:
+    desk = Desk(answers=[answer(403)], event_answers=[THERE])
+    with pytest.raises(StatusRefused):
+        tell(desk)
+    assert not desk.reads
 
 
 def test_no_condition_where_it_could_be_passed_over() -> None:
