@@ -13,7 +13,6 @@ event; where events are POSTed plainly it is tried twice at once, then left and 
 event before each POST would take a scope to read AuditEvents, which we do not ask for by default.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -31,10 +30,9 @@ from shared.ehr.port import DeviceTelling, OutcomeTelling, Telling
 from shared.ehr.rest import FHIR_JSON, RACED, own_headers, refused, resource_of, resource_url
 from shared.ehr.status_moves import Found, StatusMoves
 from shared.errors import AnswerRefused, NoToken, OutsideError, StatusRefused
+from shared.events import note
 from shared.outbound import Answer
 from shared.smart.shelf import Shelf
-
-log = logging.getLogger("antesala.ehr")
 
 _STATEMENT_BYTES = 8_000_000
 _KEPT = frozenset({200, 201, 204})
@@ -196,9 +194,13 @@ class FhirAdapter:
 
 def _log_left(approved: Approved, operation: str, failure: OutsideError) -> None:
     status = failure.status if isinstance(failure, StatusRefused | NoToken) else 0
-    known = {"event": "encounter-left", "connection": approved.connection.id, "operation": operation}
-    extra = {**known, "reason": type(failure).__name__, "status": status}
-    log.warning("encounter left as it is: %s", failure, extra=extra)
+    note(
+        "encounter-left",
+        connection=approved.connection.id,
+        operation=operation,
+        reason=type(failure).__name__,
+        status=status,
+    )
 
 
 def _expect(answer: Answer, statuses: frozenset[int]) -> None:
