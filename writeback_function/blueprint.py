@@ -7,6 +7,7 @@ import azure.functions as func
 from shared import edge
 from shared.connection import Approved, Region
 from shared.ehr.registry import Adapters
+from shared.parked import Parked
 from shared.retention import Retention
 from shared.wiring import enabled_regions, services
 from writeback_function.concluding import Concluding
@@ -147,6 +148,13 @@ def _register_retention(region: Region) -> None:
     def retention(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
         house = services()
         Retention(house.clock).run(house.stores.region(region))
+
+    @bp.function_name(f"adopt_{region}")
+    @bp.timer_trigger("tick", schedule=HOURLY)
+    def adopt(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
+        house = services()
+        parked = Parked(house.stores, house.contexts, house.sealer, house.clock)
+        parked.adopt(house.stores.region(region))
 
 
 for _region in enabled_regions():

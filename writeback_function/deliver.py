@@ -23,6 +23,7 @@ from shared.sealing import Sealer
 from shared.store import ChangedMeanwhile, Stores
 from shared.store.faults import StorageUnavailable
 from shared.store.operations import Claim, Held, Waiting
+from shared.store.queues import parked_queue
 from shared.store.region import RegionStore
 from shared.visit.attribution import PATIENT, clinician_user, patient_user
 from shared.visit.intervals import moment
@@ -294,7 +295,7 @@ class Deliver:
         )
         # Whoever drives it again begins anew: nothing counts it meanwhile.
         parked = replace(run.message, waits=False)
-        run.store.queue("writeback-parked").send(parked.text(self._sealer))
+        run.store.queue(parked_queue(run.connection)).send(parked.text(self._sealer))
         run.store.operations.finish(held, "parked", run.waited(held))
         extra = self._extra("parked", run, reason=reason, status=status)
         log.error("parked: %s %d", reason, status, extra=extra)

@@ -5,16 +5,13 @@ import logging
 from shared.context import ContextSeal
 from shared.errors import SealError
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
-from shared.parked import poison_id
+from shared.parked import NOBODYS, poison_id
 from shared.sealing import Sealer
 from shared.store.operations import Waiting
-from shared.store.queues import LONGEST
+from shared.store.queues import LONGEST, PARKED, parked_queue
 from shared.store.region import RegionStore
 
 log = logging.getLogger("antesala.writeback")
-
-NOBODYS = "unknown"
-"""The connection of what cannot be opened."""
 
 
 class Poison:
@@ -32,7 +29,7 @@ class Poison:
         text = kept(body)
         connection = self._connection(queue, text) or NOBODYS
         store.dead_letters.add(connection, poison_id(text), queue=queue, reason="poison")
-        store.queue("writeback-parked").send(text)
+        store.queue(PARKED if connection == NOBODYS else parked_queue(connection)).send(text)
         if queue == "writeback" and connection != NOBODYS:
             self._counted_no_longer(store, text)
         extra = {"event": "parked", "connection": connection, "reason": "poison"}

@@ -115,7 +115,7 @@ def _report(
     handovers = running.ask(f"{running.tls(MICROSOFT)}/sandbox/chaos")["handovers"]
     findings = compared(stage.acts, records, plan.debounce)
     store = stage.services.stores.region("americas")
-    parked = store.queue("writeback-parked").length()
+    parked = sum(queue.length() for queue in store.parked())
     names = [*(scene.connection for scene in SCENES.values()), "unknown"]
     findings.letters = [
         f"{one.reason} {one.status or ''}".strip()

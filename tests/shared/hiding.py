@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from shared.errors import StatusRefused
-from shared.parked import PARKED, Limits, Parked
+from shared.parked import Parked
+from shared.parked_search import Limits
 from shared.store.dead_letters import DeadLetter
-from shared.store.queues import Message
+from shared.store.queues import PARKED, Message
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
 from tests.writeback.house import ClockQueue, House, Trap, home
@@ -43,7 +44,8 @@ class HidingQueue(ClockQueue):
 def hiding(connection: str, trap: Trap | None = None) -> House:
     """A house in memory whose parked messages can be received."""
     house = memory_house(connection, FakeClock(), trap or Trap())
-    house.clocked[PARKED] = HidingQueue(house.clock)
+    for name in (house.lot, PARKED):
+        house.clocked[name] = HidingQueue(house.clock)
     return house
 
 

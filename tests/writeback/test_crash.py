@@ -154,7 +154,7 @@ def test_a_crash_while_parking_should_lose_neither_message_nor_row(connection_id
         all_quiet(house, number)
         assert house.dead() == [("StatusRefused", 403, "writeback")], number
         # The message may lie there twice, as the operation's id shows; it never lies there not at all.
-        texts = [one.text for one in house.waiting("writeback-parked")]
+        texts = [one.text for one in house.waiting(house.lot)]
         names = {WritebackMessage.read(text, house.sealer).operation for text in texts}
         assert (len(names), len(texts) in (1, 2)) == (1, True), number
         assert (outcomes(house), house.adapter.held) == (["parked"], []), number
@@ -225,7 +225,7 @@ def test_a_crash_while_the_ehr_is_spared_should_lose_nothing(connection_id: str,
 def _driven_again(house: House) -> None:
     """Somebody presses the button until it works: reopen, send, take the message away, then the row."""
     operations, letters = house.region.operations, house.region.dead_letters
-    parked = house.clocked["writeback-parked"].messages
+    parked = house.clocked[house.lot].messages
     while letter := next(iter(_calm(house, lambda: letters.of_connection(house.connection)) or []), None):
         texts = [one.text for one in parked]
 

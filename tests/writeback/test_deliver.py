@@ -95,7 +95,7 @@ def test_what_an_ehr_refuses_for_good_should_be_parked_at_once(house: House, sta
     assert (len(house.adapter.calls), house.parked(), house.waiting()) == (1, 1, [])
     assert outcomes(house) == ["parked"]
     # What was parked is the message itself: it can be driven again.
-    text = house.waiting("writeback-parked")[0].text
+    text = house.waiting(house.lot)[0].text
     house.region.operations.reopen(house.connection, house.adapter.calls[0].operation)
     house.delivering.deliver(text)
     assert house.adapter.said() == [("patient", "connected", 5)]
@@ -322,7 +322,7 @@ def test_poison_should_be_parked_with_a_row_that_says_so(house: House) -> None:
     (message,) = house.waiting()
     house.parking.park(house.region, "writeback", message.text.encode())
     assert house.dead() == [("poison", 0, "writeback")]
-    assert house.waiting("writeback-parked")[0].text == message.text
+    assert house.waiting(house.lot)[0].text == message.text
 
 
 def test_poison_of_the_other_queues_should_name_its_connection(house: House) -> None:
