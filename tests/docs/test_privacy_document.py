@@ -22,7 +22,7 @@ from shared.store.visits import Person, Visit
 from shared.visit.ledger import Ledger
 from shared.visit.roster import Roster
 from tests.docs import privacy_document as document
-from tests.docs.test_documents import ROOT
+from tests.docs.reading import ROOT
 from tests.fakes import FakeClock
 
 
