@@ -134,9 +134,17 @@ def _plan(arguments: list[str]) -> Plan:
     parser.add_argument(
         "--seed", type=int, default=secrets.randbelow(1_000_000), help="repeats a run's script"
     )
-    parser.add_argument("--visits", type=int, default=Plan.visits, help=f"default {Plan.visits}")
+    parser.add_argument("--visits", type=_some, default=Plan.visits, help=f"default {Plan.visits}")
     given = parser.parse_args(arguments)
     return Plan(given.seed, given.visits)
+
+
+def _some(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        # A run without visits would find nothing wrong.
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 def _say(began: float, what: str) -> None:

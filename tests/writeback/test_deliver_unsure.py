@@ -11,6 +11,7 @@ from shared.ehr.port import Telling
 from shared.errors import OutsideError, StatusRefused, Unreachable
 from shared.store.faults import StorageUnavailable
 from shared.visit.ledger import Ledger
+from tests.shared.hiding import hiding, letters, parking
 from tests.writeback.house import HOURS, KEY, House, guest
 from writeback_function.deliver import LONGEST_ASKED
 from writeback_function.patience import OUTAGE
@@ -119,20 +120,24 @@ def test_a_late_effect_of_a_call_that_was_given_up_should_not_last(states: House
     assert (outcomes(house), house.waiting()) == (["parked", "told"], [])
 
 
-def test_what_is_driven_again_after_it_was_overtaken_should_have_the_newer_state_told(states: House) -> None:
-    house = states
+def test_what_is_driven_again_after_it_was_overtaken_should_have_the_newer_state_told(
+    connection_id: str,
+) -> None:
+    house = hiding(connection_id)
+    house.adapter.semantics = "state"
+    house.visit()
     house.adapter.down = LOST
     house.sees(5, guest("p"))
     house.run_for(HOURS * 3_600 + 2_000)
-    (text,) = (one.text for one in house.waiting(house.lot))
     house.adapter.down = None
     house.sees(90_000, guest("p", out=True))
     house.run_for(2_000)
     told = len(house.adapter.held)
-    house.region.operations.reopen(house.connection, house.adapter.calls[0].operation)
-    house.delivering.deliver(text)
+    assert parking(house).send_again(house.connection, letters(house)).done == 1
+    house.run_for(60)
     assert len(house.adapter.held) == told + 1
     assert house.adapter.said()[-1][1] == "disconnected"
+    assert (house.dead(), outcomes(house)) == ([], ["dropped", "told"])
 
 
 # -- parking that does not come to its end ---------------------------------------------------------
