@@ -217,7 +217,7 @@ class Deliver:
                 raise
             copy = run.message.again()
             self._later(run.store, copy, patience_for(failure).pause(copy.attempt) / self._hurry)
-            log.warning("told once more later: %s", failure, extra=self._extra("retry", run))
+            log.warning("told later: %s", failure, extra=self._extra("retry", run, reason="once-more"))
         finally:
             operations.release(run.connection, run.lane, owner)
 
@@ -251,7 +251,7 @@ class Deliver:
         turn.answered()
         run.store.operations.finish(held, outcome, run.waited(held))
         self._no_letter(run, held)
-        log.info(outcome, extra=self._extra(outcome, run))
+        log.info("told", extra=self._extra("told", run))
 
     def _failed(self, run: Run, held: Held, turn: Turn, failure: OutsideError) -> None:
         patience = patience_for(failure)
