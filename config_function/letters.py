@@ -11,7 +11,8 @@ from config_function.access import Caller, View, may_redrive
 from config_function.letter_words import CAUSE, cause_of, counted
 from shared.clock import Clock, timestamp
 from shared.errors import FieldRefusal, Refusal
-from shared.parked import Parked, Tally
+from shared.parked import Parked
+from shared.parked_search import Tally
 from shared.store import Stores
 from shared.store.dead_letters import MOST, DeadLetter
 from shared.texts import Text

@@ -116,6 +116,9 @@ _TABLE = (
           "Until it lapses nobody else tells this operation."),
     Event("parked", "writeback", _E, (*_TRY, "reason", "status"), "parked: %(reason)s %(status)d",
           "The EHR refused for good, or for too long. The portal shows it and sends it again."),
+    Event("dropped", "writeback", _I, (*_TRY, "reason"), "dropped: %(reason)s",
+          "Nobody is told, and that is right: overtaken by a newer state, about nobody who could be named, "
+          "or no write-back is set up any more."),
     Event("encounter-left", "ehr", _W, ("connection", "operation", "reason", "status"),
           "encounter left as it is: %(reason)s %(status)d",
           "The event was told; the Encounter's status, which goes with it by option, was refused."),

@@ -1,9 +1,8 @@
 """What was parked, driven again or given up: rows of ``DeadLetters`` and their messages, brought together.
 
-A queue has no random access. A search receives from ``writeback-parked``, hidden for a bounded time and in a
-bounded number of rounds; what it does not want it hands back at its end, and what it had no time for is said
-to be left. A message names its row by itself: its operation's id where the EHR refused it, a name made of its
-text where it was poison.
+Each connection has a queue of parked messages, and the region has one for what is nobody's, because its seal
+does not open. A message names its row by itself: its operation's id where the EHR refused it, a name made of
+its text where it was poison.
 
 The order of driving one again, and why no crash between two steps loses or doubles anything:
 
@@ -21,8 +20,9 @@ is done. Giving up is the last two steps alone; the operation stays ``parked``, 
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -30,52 +30,22 @@ from shared.clock import Clock, timestamp
 from shared.context import ContextSeal
 from shared.errors import AntesalaError, OutsideError
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
+from shared.parked_search import BATCH, Limits, Parcel, Search, Tally, told
 from shared.sealing import Sealer
 from shared.store import Stores
 from shared.store.dead_letters import DeadLetter
-from shared.store.queues import Message
+from shared.store.queues import PARKED, Message, parked_queue
 from shared.store.region import RegionStore
 
-PARKED = "writeback-parked"
-QUEUES = ("writeback", "attendance", "tend")
 NOBODYS = "unknown"
-"""The connection of what cannot be opened."""
+"""Under which the rows of what cannot be opened stand, in the place of a connection."""
+QUEUES = ("writeback", "attendance", "tend")
 _NAMESPACE = UUID("2f1c61d2-93b5-5a5e-8a0e-6d1f4c7b9e37")
-_BATCH = 32
 
 
 def poison_id(text: str) -> str:
     """The id of a poisoned message's row: the same however often the message is parked."""
     return str(uuid5(_NAMESPACE, text))
-
-
-@dataclass(frozen=True)
-class Limits:
-    """``hide`` in seconds, longer than ``seconds``, the time after which no further step is begun."""
-
-    hide: int = 60
-    rounds: int = 64
-    seconds: float = 20.0
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What came of the letters that were asked for: dealt with, still there, or with no message to open."""
-
-    done: int = 0
-    left: int = 0
-    unopened: int = 0
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """An opened message. ``operation``: its id, of a write-back; ``copy``: what goes back to ``queue``."""
-
-    connection: str
-    queue: str
-    letters: tuple[str, ...]
-    operation: str
-    copy: str
 
 
 class Parked:
@@ -115,9 +85,44 @@ class Parked:
             search.drop(letter)
         return search.tally()
 
-    def _search(self, connection: str, letters: Iterable[DeadLetter]) -> "_Search":
+    def adopt(self, store: RegionStore) -> int:
+        """Gives what lay in the region's queue of nobody to its connections; says how many found theirs.
+
+        A message is nobody's when its seal did not open; once its key is back, it does. The row under its
+        connection comes first, then the message, then nobody's row goes and nobody's message: what a crash
+        leaves is adopted once more.
+        """
+        queue, held, found = store.queue(PARKED), list[Message](), 0
+        until = self._clock.now() + timedelta(seconds=self._limits.seconds)
+        try:
+            while self._clock.now() < until and (messages := queue.receive(BATCH, self._limits.hide)):
+                for message in messages:
+                    if self._clock.now() < until and self._adopted(store, message):
+                        store.dead_letters.remove(NOBODYS, poison_id(message.text))
+                        queue.delete(message)
+                        found += 1
+                    else:
+                        held.append(replace(message, text=""))
+        finally:
+            for message in held:
+                with contextlib.suppress(OutsideError):
+                    queue.release(message)
+        return found
+
+    def _adopted(self, store: RegionStore, message: Message) -> bool:
+        parcel = self._opened(message.text)
+        if parcel is None or not store.serves(parcel.connection):
+            return False
+        letters = store.dead_letters
+        if not any(letters.get(parcel.connection, one) for one in parcel.letters):
+            name = poison_id(message.text)
+            letters.add(parcel.connection, name, queue=parcel.queue, reason="poison")
+        store.queue(parked_queue(parcel.connection)).send(message.text)
+        return True
+
+    def _search(self, connection: str, letters: Iterable[DeadLetter]) -> Search:
         store = self._stores.of(connection)
-        return _Search(store, connection, letters, self._opened, self._clock, self._limits)
+        return Search(store, connection, letters, self._opened, self._clock, self._limits)
 
     def _opened(self, text: str) -> Parcel | None:
         """None for what this app cannot open (any more)."""
@@ -145,112 +150,12 @@ class Parked:
             message,
             context=self._contexts.seal(context),
             since=timestamp(self._clock.now()),
-            attempt=0,
+            # That it was tried before is not forgotten: what came of the last attempt nobody knows.
+            attempt=min(message.attempt, 1),
             waits=False,
         )
         letters = (operation, poison_id(text))
         return Parcel(context.connection, "writeback", letters, operation, fresh.text(self._sealer))
-
-
-class _Search:
-    """One look through the queue for some letters of one connection."""
-
-    def __init__(
-        self,
-        store: RegionStore,
-        connection: str,
-        letters: Iterable[DeadLetter],
-        opened: Callable[[str], Parcel | None],
-        clock: Clock,
-        limits: Limits,
-    ) -> None:
-        self._store = store
-        self._queue = store.queue(PARKED)
-        self._connection = connection
-        self._wanted = {letter.id: letter for letter in letters}
-        self._opened = opened
-        self._clock = clock
-        self._limits = limits
-        self._begun = clock.now()
-        self._held: list[Message] = []
-        self._done: set[str] = set()
-        self._changed: set[str] = set()
-        self._whole = False
-
-    def run(self, act: Callable[[Parcel], bool]) -> None:
-        """Does ``act`` for the message of each wanted letter, then takes message and row away.
-
-        Where ``act`` says that it could do nothing now, both stay.
-        """
-        try:
-            for _ in range(self._limits.rounds):
-                if not self._left() or self._late():
-                    return
-                found = self._queue.receive(_BATCH, self._limits.hide)
-                if not found:
-                    # What others hold hidden was not seen by us.
-                    self._whole = self._queue.length() <= len(self._held)
-                    return
-                for message in found:
-                    if self._late() or not self._dealt_with(message, act):
-                        self._held.append(replace(message, text=""))
-        finally:
-            self._hand_back()
-
-    def missing(self) -> list[DeadLetter]:
-        """The letters for which there is no message that opens; none unless all messages were seen."""
-        return self._left() if self._whole else []
-
-    def drop(self, letter: DeadLetter) -> None:
-        """Forgets a row that stands for nothing any more."""
-        if self._store.dead_letters.forget(letter):
-            self._done.add(letter.id)
-
-    def tally(self) -> Tally:
-        """What came of them."""
-        missing, left = len(self.missing()), len(self._wanted) - len(self._done)
-        return Tally(len(self._done), left - missing, missing)
-
-    def _left(self) -> list[DeadLetter]:
-        passed = self._done | self._changed
-        return [letter for name, letter in self._wanted.items() if name not in passed]
-
-    def _late(self) -> bool:
-        return (self._clock.now() - self._begun).total_seconds() > self._limits.seconds
-
-    def _dealt_with(self, message: Message, act: Callable[[Parcel], bool]) -> bool:
-        """Whether the message is gone; else it is to be handed back."""
-        parcel = self._opened(message.text)
-        if parcel is None or parcel.connection != self._connection:
-            return False
-        name = next((one for one in parcel.letters if one in self._wanted), "")
-        row = self._store.dead_letters.get(self._connection, name) if name else None
-        if row is None:
-            return self._surplus(parcel, name) and self._queue.delete(message)
-        if row.etag != self._wanted[name].etag:
-            # Parked anew since it was looked at: nobody has decided about that.
-            self._changed.add(name)
-            return False
-        if not act(parcel):
-            self._changed.add(name)
-            return False
-        if not self._queue.delete(message):
-            return False
-        self.drop(row)
-        return True
-
-    def _surplus(self, parcel: Parcel, name: str) -> bool:
-        """Whether a message without a row is the second of two, whose first was dealt with."""
-        if name in self._done:
-            return True
-        names = [one for one in parcel.letters if self._store.dead_letters.get(self._connection, one)]
-        return not names and _told(self._store, self._connection, parcel.operation)
-
-    def _hand_back(self) -> None:
-        for message in self._held:
-            # By itself it is seen again a little later.
-            with contextlib.suppress(OutsideError):
-                self._queue.release(message)
 
 
 def _sent(store: RegionStore, parcel: Parcel) -> bool:
@@ -262,12 +167,7 @@ def _sent(store: RegionStore, parcel: Parcel) -> bool:
 
 
 def _finished(store: RegionStore, letter: DeadLetter) -> bool:
-    return letter.queue == "writeback" and _told(store, letter.connection, letter.id)
-
-
-def _told(store: RegionStore, connection: str, operation: str) -> bool:
-    """Whether the operation ended in another way than here."""
-    return bool(operation) and store.operations.outcome(connection, operation) not in (None, "parked")
+    return letter.queue == "writeback" and told(store, letter.connection, letter.id)
 
 
 def _queue_of(text: str) -> str:

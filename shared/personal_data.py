@@ -23,7 +23,7 @@ from shared.messages import WritebackMessage
 from shared.sealing import Sealer
 from shared.store import Stores
 from shared.store.ehr_users import Link
-from shared.store.queues import Message
+from shared.store.queues import Message, parked_queue
 from shared.store.region import RegionStore
 from shared.store.visits import Person, Visit
 from shared.visit.attribution import PATIENT, Launch, attribute, clinician, clinician_user, patient_user
@@ -31,7 +31,6 @@ from shared.visit.ledger import Ledger
 from shared.visit.operations import Operation
 from shared.visit.roster import Participant
 
-PARKED = "writeback-parked"
 ERASED = "erased-"
 """How the mark of an erased person begins."""
 _RECEIVED = 32
@@ -191,7 +190,7 @@ class PersonalData:
         if not store.dead_letters.count(connection, 1):
             return 0
         operations = {told.id(*one.name) for one in appearances for told in one.told}
-        queue, held, count = store.queue(PARKED), list[Message](), 0
+        queue, held, count = store.queue(parked_queue(connection)), list[Message](), 0
         try:
             for _ in range(self._bounds.rounds):
                 if not (messages := queue.receive(_RECEIVED)):

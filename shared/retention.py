@@ -22,10 +22,9 @@ from shared.clock import Clock, timestamp
 from shared.errors import OutsideError
 from shared.events import failure as failure_of
 from shared.events import note
-from shared.store.queues import Queue
+from shared.store.queues import PARKED, Queue
 from shared.store.table import ChangedMeanwhile, Row, Table, Write
 
-PARKED = "writeback-parked"
 PARKED_DAYS = 30
 _AT_ONCE = 100
 _RECEIVED = 32
@@ -81,7 +80,7 @@ class Store(Protocol):
 
     def table(self, name: str) -> Table: ...
 
-    def queue(self, name: str) -> Queue: ...
+    def parked(self) -> tuple[Queue, ...]: ...
 
 
 class Retention:
@@ -130,8 +129,13 @@ class _Run:
                 return
 
     def messages(self) -> None:
-        """Deletes the parked messages that are over; the queue gives about the oldest first."""
-        queue, limit = self._store.queue(PARKED), self._begun - timedelta(days=PARKED_DAYS)
+        """Deletes the parked messages that are over, nobody's and every connection's."""
+        for queue in self._store.parked():
+            self._messages(queue)
+
+    def _messages(self, queue: Queue) -> None:
+        """The queue gives about the oldest first."""
+        limit = self._begun - timedelta(days=PARKED_DAYS)
         while not self._enough():
             oldest = queue.oldest()
             if oldest is None or oldest > limit:

@@ -179,6 +179,19 @@ def _register_retention(region: Region) -> None:
 
         taken(f"retention {region}", run)
 
+    @bp.function_name(f"adopt_{region}")
+    @bp.timer_trigger("tick", schedule=HOURLY)
+    def adopt(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding's name
+        from shared.parked import Parked
+
+        house = services()
+        parked = Parked(house.stores, house.contexts, house.sealer, house.clock)
+
+        def run() -> None:
+            parked.adopt(house.stores.region(region))
+
+        taken(f"adopt {region}", run)
+
 
 for _region in enabled_regions():
     _register(_region)

@@ -38,11 +38,27 @@ class Judging:
         case = self._outbox.hand_on(case, message.context)
         return case.changed(lambda ledger: ledger.begin(operation) or ledger)
 
-    def is_pointless(self, case: Case, operation: Operation, semantics: Literal["state", "event"]) -> bool:
-        """Whether telling it would say what nobody knows any more, or undo what the EHR knows already."""
-        return self._is_unsayable(case, operation) or (
-            semantics == "state" and _is_overtaken(case, operation)
-        )
+    def newer(self, case: Case, operation: Operation) -> Operation | None:
+        """The newest state of this subject that the EHR was told; None where none is newer than this one.
+
+        A newer one that is only on its way is no reason to keep a connect from the record.
+        """
+        operations, connection = case.store.operations, case.visit.connection
+        later = [one for one in case.ledger.begun if superseded([one], operation)]
+        for one in sorted(later, key=lambda one: one.at, reverse=True):
+            if operations.outcome(connection, one.id(*case.name)) == "told":
+                return case.ledger.listed(one)
+        return None
+
+    def unsayable(self, case: Case, operation: Operation) -> bool:
+        """Whether nobody is taken for the patient any more who was, when this connect was handed on.
+
+        The visit's own connect says what can be said; a disconnect is told all the same, as the patient's:
+        otherwise the EHR might show them as connected for ever.
+        """
+        if operation.subject != PATIENT or operation.status != "connected":
+            return False
+        return PATIENT not in case.picture(self._sealer).subjects
 
     def telling(self, case: Case, operation: Operation) -> Telling:
         """What the adapter is given; who it is about as it is known now, all else as it was handed on."""
@@ -60,28 +76,6 @@ class Judging:
             reconstructed=operation.reconstructed,
             context=case.context,
         )
-
-    def _is_unsayable(self, case: Case, operation: Operation) -> bool:
-        """Whether nobody is taken for the patient any more who was, when this connect was handed on.
-
-        The visit's own connect says what can be said; a disconnect is told all the same, as the patient's:
-        otherwise the EHR might show them as connected for ever.
-        """
-        if operation.subject != PATIENT or operation.status != "connected":
-            return False
-        return PATIENT not in case.picture(self._sealer).subjects
-
-
-def _is_overtaken(case: Case, operation: Operation) -> bool:
-    """Whether the EHR knows a newer state of this subject already: telling this one would undo it.
-
-    A newer one that is only on its way is no reason to keep a connect from the record.
-    """
-    operations, connection = case.store.operations, case.visit.connection
-    return any(
-        superseded([one], operation) and operations.outcome(connection, one.id(*case.name)) == "told"
-        for one in case.ledger.begun
-    )
 
 
 def _saved(case: Case, ledger: Ledger) -> Case | None:

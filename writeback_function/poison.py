@@ -5,10 +5,10 @@ from shared.context import ContextSeal, VisitContext
 from shared.errors import SealError
 from shared.events import note
 from shared.messages import AttendanceMessage, MessageRefused, WritebackMessage, opened
-from shared.parked import NOBODYS, PARKED, poison_id
+from shared.parked import NOBODYS, poison_id
 from shared.sealing import Sealer
 from shared.store.operations import Waiting
-from shared.store.queues import LONGEST
+from shared.store.queues import LONGEST, PARKED, parked_queue
 from shared.store.region import RegionStore
 
 
@@ -28,7 +28,7 @@ class Poison:
         context = self._context(queue, text)
         connection = context.connection if context is not None else NOBODYS
         store.dead_letters.add(connection, poison_id(text), queue=queue, reason="poison")
-        store.queue(PARKED).send(text)
+        store.queue(PARKED if connection == NOBODYS else parked_queue(connection)).send(text)
         if queue == "writeback" and connection != NOBODYS:
             self._counted_no_longer(store, text)
         with trace.entered(context.trace if context is not None else ""):

@@ -8,7 +8,7 @@ from config_function.checks.verdict import Outcome, Trial, Verdict, remedy_for, 
 from config_function.letter_words import cause_of, said_of, words_of
 from shared.clock import Clock, parse_timestamp
 from shared.errors import AntesalaError
-from shared.parked import NOBODYS, PARKED
+from shared.parked import NOBODYS
 from shared.store import Stores
 from shared.store.dead_letters import DeadLetter
 from shared.store.region import RegionStore
@@ -129,7 +129,7 @@ class WaitingProbes:
 
 def _parked(store: RegionStore) -> tuple[Outcome, Text]:
     """What is parked is told by each connection's dead letters; what is nobody's would be told by none."""
-    number = store.queue(PARKED).length()
+    number = sum(queue.length() for queue in store.parked())
     if store.dead_letters.of_connection(NOBODYS, limit=1):
         return "warning", Text(
             "Parked in this region: %(number)s, some of which belong to no known connection.", number=number

@@ -21,7 +21,8 @@ from sandbox.chaos.stage import ChaosFailed, Stage
 from sandbox.chaos.weather import Weather
 from sandbox.storage import StorageError
 from shared.errors import AntesalaError
-from shared.parked import NOBODYS, PARKED
+from shared.parked import NOBODYS
+from shared.store.queues import PARKED
 from shared.store.region import RegionStore
 
 _WORKING = ("attendance", "writeback", "attendance-poison", "writeback-poison", "tend-poison")
@@ -116,7 +117,7 @@ def _report(
     handovers = running.ask(f"{running.tls(MICROSOFT)}/sandbox/chaos")["handovers"]
     findings = compared(stage.acts, records, plan.debounce)
     store = stage.services.stores.region("americas")
-    parked = store.queue(PARKED).length()
+    parked = sum(queue.length() for queue in store.parked())
     names = [*(scene.connection for scene in SCENES.values()), NOBODYS]
     findings.letters = [
         f"{one.reason} {one.status or ''}".strip()
@@ -135,9 +136,17 @@ def _plan(arguments: list[str]) -> Plan:
     parser.add_argument(
         "--seed", type=int, default=secrets.randbelow(1_000_000), help="repeats a run's script"
     )
-    parser.add_argument("--visits", type=int, default=Plan.visits, help=f"default {Plan.visits}")
+    parser.add_argument("--visits", type=_some, default=Plan.visits, help=f"default {Plan.visits}")
     given = parser.parse_args(arguments)
     return Plan(given.seed, given.visits)
+
+
+def _some(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        # A run without visits would find nothing wrong.
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 def _say(began: float, what: str) -> None:

@@ -2,13 +2,16 @@
 
 `events`: the record holds transitions with the time at which each happened, in any order. Every presence has
 one connect, every absence behind it one disconnect, at a time inside it: which of the reports of one presence
-came first is not in our hands. `states`: the record holds states in the order in which they were told; only
-the newest counts.
+came first is not in our hands. `states`: the record holds states in the order in which they were told, with
+the time of telling. The newest must be right; none may say what had not happened yet; they may change no more
+often than people came and went, but for a few corrections, and repeat no more often than retries explain. A
+state that was overtaken on its way may be missing, so how many never were shown as connected is only counted.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from sandbox.chaos.truth import Expected, Moment, Presence
@@ -26,6 +29,10 @@ WHATS: Mapping[What, str] = {
 }
 # A record keeps milliseconds.
 _ROUNDING = 0.002
+CORRECTIONS = 2
+"""So many changes more than happened: a late effect of a call that was given up, and what puts it right."""
+REPEATS = 8
+"""So often in a row may one state be told: a call that fails for its sender can have had its effect."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,22 @@ class _States:
             if self.wanted.must:
                 yield Difference("missing", self.person, "nothing is told")
             return
+        for one in mine:
+            if not self._has_happened(one):
+                yield Difference("untrue", self.person, f"{one.status}, told at {one.at:.3f}")
+        runs = [len(list(same)) for _, same in groupby(one.status for one in mine)]
+        true = 2 * len(self.wanted.spans)
+        if len(runs) > true + CORRECTIONS:
+            yield Difference("untrue", self.person, f"{len(runs)} changes, {true} happened")
+        if max(runs) > REPEATS:
+            yield Difference("duplicate", self.person, f"one state {max(runs)} times in a row")
         yield from _final(self.person, self.wanted, mine[-1])
+
+    def _has_happened(self, one: Entry) -> bool:
+        """Whether somebody had come, or gone, by the time at which it was told."""
+        came = one.status == "connected"
+        moments = [span.start if came else span.end for span in self.wanted.spans]
+        return any(when is not None and when.low - _ROUNDING <= one.at for when in moments)
 
 
 def _final(person: str, wanted: Expected, last: Entry) -> Iterator[Difference]:

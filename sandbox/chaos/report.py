@@ -1,14 +1,14 @@
 """What came of the run: figures in a table, and the first differences by name."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.chaos.compare import WHATS, Difference, Entry, differences
+from sandbox.chaos.compare import WHATS, Difference, Entry, Reading, differences
 from sandbox.chaos.hospitals import contact, visit_key
 from sandbox.chaos.stage import Act
-from sandbox.chaos.truth import expected
+from sandbox.chaos.truth import SOMEBODY, expected
 from sandbox.chaos.weather import Happened
 
 _SHOWN = 12
@@ -16,13 +16,37 @@ _EHR_FINE = "answered"
 
 
 @dataclass
-class Findings:
-    """`wrong`: every difference with its visit; `undelivered`: messages left, by where they lie."""
+class Judged:
+    """How much one hospital's record speaks for. `unseen`: were to be told and never were as connected."""
 
+    reading: Reading
     participants: int = 0
-    wrong: list[tuple[Act, Difference]] = field(default_factory=list)
+    entries: int = 0
+    unseen: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """For the report."""
+        how = "every transition" if self.reading == "events" else "the newest state, and no untrue one"
+        return f"participants by {how}: {self.entries} entries; {self.unseen} never shown as connected"
+
+
+@dataclass
+class Findings:
+    """`wrong`: every difference with its visit, None where it is none of the script's.
+
+    `undelivered`: messages left, by where they lie; `judged`: what was compared, by hospital.
+    """
+
+    judged: dict[str, Judged] = field(default_factory=dict)
+    wrong: list[tuple[Act | None, Difference]] = field(default_factory=list)
     letters: list[str] = field(default_factory=list)
     undelivered: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def participants(self) -> int:
+        """Compared, of all hospitals."""
+        return sum(one.participants for one in self.judged.values())
 
     @property
     def clean(self) -> bool:
@@ -36,12 +60,29 @@ def compared(acts: Sequence[Act], records: Mapping[str, Mapping[str, Any]], debo
     for act in acts:
         truth = expected(act.plot, act.played)
         told = entries(records[act.scene.name], visit_key(act.plot))
-        found.participants += len(truth)
+        judged = found.judged.setdefault(act.scene.name, Judged(act.scene.reading))
+        # A record of states names persons only.
+        people = [who for who in truth if act.scene.reading == "events" or who != SOMEBODY]
+        came = {one.person for one in told if one.status == "connected"}
+        judged.participants += len(people)
+        judged.entries += len(told)
+        judged.unseen += sum(truth[who].must and who not in came for who in people)
         found.wrong += [(act, one) for one in differences(told, truth, act.scene.reading, debounce)]
     for name, record in records.items():
         mine = {contact(act.plot).appointment_id: act for act in acts if act.scene.name == name}
-        found.wrong += [(mine[visit], one) for visit, one in _versions(record)]
+        found.wrong += [(mine.get(visit), one) for visit, one in _versions(record)]
+        found.wrong += [
+            (None, one) for one in _strays(record, {visit_key(act.plot) for act in mine.values()})
+        ]
     return found
+
+
+def _strays(record: Mapping[str, Any], visits: Collection[str]) -> Iterator[Difference]:
+    """Entries for visits that nobody played."""
+    for one in record["connections"]:
+        if one["visit"] not in visits:
+            detail = f"{one['status']} at {one['at']:.3f} in visit {one['visit']}"
+            yield Difference("wrong person", one["person"], detail)
 
 
 def entries(record: Mapping[str, Any], visit: str) -> list[Entry]:
@@ -83,6 +124,8 @@ def lines(
     where = ", ".join(f"{name} {count}" for name, count in findings.undelivered.items() if count)
     yield _line("not delivered", left, where or "messages left at the end")
     yield _line("participants", findings.participants, "compared, of every visit")
+    for name, judged in findings.judged.items():
+        yield _line(f"record {name}", judged.participants, judged.sentence)
     yield from _happenings(happened, handovers, records)
     if waits:
         p50, p95 = waits[len(waits) // 2], waits[int(len(waits) * 0.95)]
@@ -90,8 +133,10 @@ def lines(
         yield _line("delay p95", f"{p95:.2f} s", "with outage and restarts in it")
     yield _line("memory", f"{memory[0]:.0f} MiB", f"of the host at the begin, {memory[1]:.0f} MiB at the end")
     for act, one in findings.wrong[:_SHOWN]:
-        plot = act.plot
-        yield f"  ! {act.scene.name} visit {plot.number} ({plot.kind}) {one.person}: {one.what}: {one.detail}"
+        where = (
+            f"{act.scene.name} visit {act.plot.number} ({act.plot.kind})" if act else "outside the script,"
+        )
+        yield f"  ! {where} {one.person}: {one.what}: {one.detail}"
 
 
 def _happenings(

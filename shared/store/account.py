@@ -10,9 +10,10 @@ from requests.adapters import HTTPAdapter
 
 from shared.credential import managed_identity
 from shared.settings import Storage
+from shared.store.faults import translated
 
 if TYPE_CHECKING:
-    from azure.storage.queue import QueueClient
+    from azure.storage.queue import QueueClient, QueueServiceClient
 
 POOLED = 64
 # A launch waits for storage, and Graph for a webhook's answer ten seconds at most: better a clear failure
@@ -57,19 +58,10 @@ class Account:
     def queue(self, name: str) -> "QueueClient":
         """A client of the queue, whose messages travel as base64, as the Functions host expects them."""
         # Imported here: the first redirect of a launch on a cold instance needs tables alone.
-        from azure.storage.queue import (
-            LinearRetry,
-            QueueClient,
-            TextBase64DecodePolicy,
-            TextBase64EncodePolicy,
-        )
+        from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
         options = {
-            **self._options,
-            "transport": self._queue_transport,
-            # The queue client does not know the back-off factor: left alone it waits for 15 s and more, and
-            # Graph gives up on a webhook long before.
-            "retry_policy": LinearRetry(backoff=0, retry_total=2, random_jitter_range=1),
+            **self._patience(),
             "message_encode_policy": TextBase64EncodePolicy(),
             "message_decode_policy": TextBase64DecodePolicy(),
         }
@@ -77,6 +69,35 @@ class Account:
             return QueueClient.from_connection_string(self._storage.connection_string, name, **options)
         credential = managed_identity(self._storage.client_id)
         return QueueClient(self._storage.queue_url, name, credential=credential, **options)
+
+    def queue_names(self, prefix: str) -> list[str]:
+        """The names of the queues that there are, of those that begin like this. For timers and checks."""
+        client = self._queues()
+        found = translated(
+            "queues", lambda: [one.name for one in client.list_queues(name_starts_with=prefix)]
+        )
+        return sorted(found)
+
+    def _queues(self) -> "QueueServiceClient":
+        from azure.storage.queue import QueueServiceClient
+
+        if self._storage.connection_string:
+            return QueueServiceClient.from_connection_string(
+                self._storage.connection_string, **self._patience()
+            )
+        credential = managed_identity(self._storage.client_id)
+        return QueueServiceClient(self._storage.queue_url, credential=credential, **self._patience())
+
+    def _patience(self) -> dict[str, Any]:
+        from azure.storage.queue import LinearRetry
+
+        return {
+            **self._options,
+            "transport": self._queue_transport,
+            # The queue client does not know the back-off factor: left alone it waits for 15 s and more, and
+            # Graph gives up on a webhook long before.
+            "retry_policy": LinearRetry(backoff=0, retry_total=2, random_jitter_range=1),
+        }
 
 
 def _transport(session: requests.Session, seconds: float) -> RequestsTransport:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LONGEST = 49_152
 """Bytes of text in one message: 64 KiB as base64."""
 FOREVER = -1
+PARKED = "writeback-parked"
+"""The queue of what was parked and belongs to no connection, as far as anybody can tell."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,11 @@ class Queue:
             return translated(self._name, read)
         except ResourceNotFoundError:
             return absent
+
+
+def parked_queue(connection: str) -> str:
+    """Where a connection's parked messages lie: a queue of its own, so that no search hides another's."""
+    return f"{PARKED}-{connection}"
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -15,7 +15,7 @@ from shared.store.audit import Audit
 from shared.store.connections import Connections
 from shared.store.ehr_users import EhrUsers
 from shared.store.launches import Launches
-from shared.store.queues import Queue
+from shared.store.queues import PARKED, Queue
 from shared.store.table import Table
 from shared.store.visits import Visits
 
@@ -87,6 +87,14 @@ class RegionStore:
             if name not in self._queues:
                 self._queues[name] = Queue(self._account.queue(name))
             return self._queues[name]
+
+    def serves(self, connection_id: str) -> bool:
+        """Whether this is the region of the connection."""
+        return bool(_CONNECTION_ID.fullmatch(connection_id)) and region_of(connection_id) == self.name
+
+    def parked(self) -> tuple[Queue, ...]:
+        """Every queue of parked messages: nobody's, and those of connections that ever had any."""
+        return tuple(self.queue(name) for name in self._account.queue_names(PARKED))
 
     def table(self, name: str) -> Table:
         """One of the region's tables, for a room of this package."""

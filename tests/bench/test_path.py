@@ -155,7 +155,10 @@ def test_only_a_first_launch_should_ask_graph_and_four_times(scene: Scene) -> No
     assert len(first) == 4
     scene.trips_of("provider", "880000000002")
     scene.trips_of("patient", "880000000002")
-    assert len(scene.graph.sent) == 4
+    # A link that came too late for its own launch is asked for once more, and nothing else is.
+    again = [one.path for one in scene.graph.sent[4:]]
+    assert all("getVirtualAppointmentJoinWebUrl" in path for path in again)
+    assert len(again) <= 1
 
 
 @pytest.mark.azurite

@@ -56,8 +56,7 @@ def host_of(url: str) -> str:
 def empty_region(stores: Stores) -> None:
     """Takes away what other tests left waiting: the storage is everybody's."""
     store = stores.region(AMERICAS)
-    for name in ("attendance", "writeback", "writeback-parked"):
-        queue = store.queue(name)
+    for queue in (store.queue("attendance"), store.queue("writeback"), *store.parked()):
         while found := queue.receive(32):
             for message in found:
                 queue.delete(message)

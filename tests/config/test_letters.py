@@ -6,8 +6,9 @@ import pytest
 
 from config_function.letter_words import CAUSES, KINDS, UNFORESEEN, counted, read_counted, said_of, words_of
 from shared.errors import StatusRefused
-from shared.parked import PARKED, QUEUES
+from shared.parked import QUEUES
 from shared.store.dead_letters import MOST, DeadLetter
+from shared.store.queues import parked_queue
 from shared.store.table import Write
 from tests.config.checking import empty_region
 from tests.config.house import ADMIN, Browser, House, forget_rooms
@@ -176,7 +177,7 @@ def test_the_whole_way_from_a_refusal_to_the_record(house: House, clock: FakeClo
     empty_region(house.stores)
     store = house.stores.of(connection)
     hospital = Hospital(connection, store.table, clock, Trap())
-    hospital.clocked[PARKED] = cast("Any", store.queue(PARKED))
+    hospital.clocked[hospital.lot] = cast("Any", store.queue(hospital.lot))
     house.services.sealer = hospital.sealer
     forget_rooms()
     admin = house.browser(ADMIN)
@@ -198,7 +199,7 @@ def test_the_whole_way_from_a_refusal_to_the_record(house: House, clock: FakeClo
     hospital.run_for(60)
     assert hospital.adapter.said() == [("provider", "connected", 5)]
     assert "Everything was delivered" in admin.get(page_of(connection)).text
-    assert (store.queue(PARKED).length(), ids(house, connection)) == (0, set())
+    assert (store.queue(parked_queue(connection)).length(), ids(house, connection)) == (0, set())
     assert audit(house, connection) == [(ADMIN, "letters-sent-again", "1 StatusRefused-403")]
     history = admin.get(f"/config/connections/{connection}/history").text
     assert "sent undelivered records again" in history
@@ -245,7 +246,7 @@ def test_discarding_should_ask_first_and_take_only_what_was_asked_about(
     assert (done.status, done.location) == (303, f"{page_of(connection)}?discarded=2&left=0")
     assert "2 records were discarded." in admin.get(done.location).text
     assert ids(house, connection) == {late}
-    assert house.stores.of(connection).queue(PARKED).length() == 0
+    assert house.stores.of(connection).queue(parked_queue(connection)).length() == 0
     assert audit(house, connection) == [(ADMIN, "letters-discarded", "2 poison")]
     assert "discarded undelivered records" in admin.get(f"/config/connections/{connection}/history").text
     again = admin.post(page_of(connection, "/discard"), {"letter": a_letter(1)})

@@ -4,7 +4,8 @@ from uuid import UUID, uuid5
 
 from shared.context import ContextSeal, VisitContext
 from shared.messages import sealed
-from shared.parked import PARKED, poison_id
+from shared.parked import poison_id
+from shared.store.queues import parked_queue
 from tests.config.house import Browser, House, Page
 
 NAMES = UUID("00000000-0000-4000-8000-000000000001")
@@ -35,7 +36,7 @@ def poison(house: House, connection: str, mark: str) -> tuple[str, str]:
     sealer, store = house.services.sealer, house.stores.of(connection)
     context = ContextSeal(sealer).seal(VisitContext(connection, mark, "session", "S-1"))
     text = sealed("tend", {"c": context, "turn": mark}, sealer)
-    store.queue(PARKED).send(text)
+    store.queue(parked_queue(connection)).send(text)
     house.clock.advance(1)
     store.dead_letters.add(connection, poison_id(text), queue="tend", reason="poison")
     return poison_id(text), text

@@ -118,7 +118,7 @@ def wait_for_dead_letter(sandbox: Sandbox) -> None:
 
     store = Stores(Settings.from_environ(sandbox.environ()), SystemClock())
     until = time.monotonic() + _PARKED_SECONDS
-    while not any(region.queue("writeback-parked").length() for region in store.all()):
+    while not any(queue.length() for region in store.all() for queue in region.parked()):
         assert time.monotonic() < until, "the refused write-back was not parked"
         time.sleep(0.2)
 

@@ -15,11 +15,11 @@ from shared.clock import SystemClock, timestamp
 from shared.context import ContextSeal, VisitContext
 from shared.keys import symmetric_keys
 from shared.messages import WritebackMessage
-from shared.parked import PARKED
 from shared.sealing import Sealer
 from shared.secrets import secrets_of
 from shared.settings import Settings
 from shared.store import Stores
+from shared.store.queues import parked_queue
 from tests.e2e.axe import Inspector
 from tests.e2e.camera import Camera
 from tests.e2e.persons import Person, person
@@ -45,7 +45,7 @@ class Parking:
         store.dead_letters.add(
             self.connection, name, queue="writeback", reason="StatusRefused", status=403, attempts=1
         )
-        store.queue(PARKED).send(message.text(sealer))
+        store.queue(parked_queue(self.connection)).send(message.text(sealer))
         store.operations.settle(self.connection, name, "parked")
 
 

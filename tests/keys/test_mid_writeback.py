@@ -12,7 +12,7 @@ from shared.errors import SealUnknown
 from shared.graph.notifications import Notifications
 from shared.keys import GraphCertificates
 from shared.oidc import KeySets
-from shared.parked import Tally
+from shared.parked_search import Tally
 from shared.sealing import Pseudonyms, Sealer
 from tests.fakes import FakeClock, MemorySecrets
 from tests.graph.fakes import CLIENT_ID, PUBLISHER, TENANT

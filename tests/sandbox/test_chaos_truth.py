@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.chaos.compare import Difference, Entry, differences
+from sandbox.chaos.__main__ import main
+from sandbox.chaos.compare import REPEATS, Entry, differences
 from sandbox.chaos.hospitals import SCENES, contact, visit_key
 from sandbox.chaos.report import compared
 from sandbox.chaos.script import Actor, Plot, Step, plots
@@ -147,17 +148,39 @@ def test_what_is_not_so_is_found(wrong: Entry, what: str) -> None:
     assert what in judged([*RIGHT, wrong])
 
 
+WANTED = {"evidal": Expected((span(0, 9), span(40, 60)), True, "disconnected")}
+ON, OFF = Entry("evidal", "connected", 1.0), Entry("evidal", "disconnected", 70.0)
+
+
+def states(*record: Entry) -> list[str]:
+    return [one.what for one in differences(record, WANTED, "states", DEBOUNCE)]
+
+
 def test_of_states_the_last_one_told_counts() -> None:
-    wanted = {"evidal": Expected((span(0, 9),), True, "disconnected")}
-    on, off = Entry("evidal", "connected", 1.0), Entry("evidal", "disconnected", 2.0)
+    assert states(ON, OFF) == states(OFF) == []
+    assert states(ON, OFF, replace(ON, at=71.0)) == ["wrong final state"]
+    assert states() == ["missing"]
+    assert states(OFF, replace(OFF, person="nlindqvist")) == ["wrong person"]
 
-    def states(*record: Entry) -> list[Difference]:
-        return differences(record, wanted, "states", DEBOUNCE)
 
-    assert states(on, off) == states(off) == []
-    assert [one.what for one in states(off, on)] == ["wrong final state"]
-    assert [one.what for one in states()] == ["missing"]
-    assert [one.what for one in states(off, replace(on, person="nlindqvist"))] == ["wrong person"]
+def test_a_state_that_was_told_before_it_came_about_is_untrue() -> None:
+    early = {"evidal": Expected((span(5, 9),), True, "disconnected")}
+    for one in (replace(ON, at=4.9), replace(OFF, at=8.9)):
+        found = differences([one, OFF], early, "states", DEBOUNCE)
+        assert [each.what for each in found] == ["untrue"]
+    assert differences([replace(ON, at=5.0), replace(OFF, at=9.0)], early, "states", DEBOUNCE) == []
+
+
+def test_states_that_change_more_often_than_people_moved_are_untrue() -> None:
+    flapping = [replace(one, at=10.0 + number) for number in range(4) for one in (ON, OFF)]
+    assert states(*flapping) == ["untrue"]
+    # Two came and went, and one late effect was put right.
+    assert states(*flapping[:6]) == []
+
+
+def test_a_state_that_is_told_more_often_than_retries_explain_is_found() -> None:
+    assert states(*[ON] * REPEATS, OFF) == []
+    assert states(*[ON] * (REPEATS + 1), OFF) == ["duplicate"]
 
 
 def a_day() -> tuple[list[Act], dict[str, Any]]:
@@ -187,7 +210,8 @@ def test_a_whole_record_that_was_tampered_with_is_found_out() -> None:
     def found(change: Callable[[dict[str, Any]], object]) -> list[tuple[int, str]]:
         acts, records = a_day()
         change(records["fhir"])
-        return [(act.plot.number, one.what) for act, one in compared(acts, records, DEBOUNCE).wrong]
+        wrong = compared(acts, records, DEBOUNCE).wrong
+        return [(act.plot.number if act else 0, one.what) for act, one in wrong]
 
     assert found(lambda record: record["connections"].pop(0)) == [(3, "missing")]
     assert (3, "wrong final state") in found(lambda record: record["connections"].pop(1))
@@ -196,3 +220,22 @@ def test_a_whole_record_that_was_tampered_with_is_found_out() -> None:
     assert found(lambda record: record["audit_events"].append(twin)) == [(3, "duplicate")]
     stranger = {"visit": visit_key(acts[0].plot), "person": "evidal", "status": "connected", "at": 1.0}
     assert found(lambda record: record["connections"].append(stranger)) == [(3, "wrong person")]
+    nowhere = stranger | {"visit": "visit-9999", "person": "patient0001"}
+    assert found(lambda record: record["connections"].append(nowhere)) == [(0, "wrong person")]
+
+
+def test_the_report_says_what_each_record_speaks_for() -> None:
+    acts, records = a_day()
+    judged = compared(acts, records, DEBOUNCE).judged["fhir"]
+    assert (judged.participants, judged.entries, judged.unseen) == (2, 2, 0)
+    assert "every transition" in judged.sentence
+    records["fhir"]["connections"].pop(0)
+    assert compared(acts, records, DEBOUNCE).judged["fhir"].unseen == 1
+
+
+@pytest.mark.parametrize("visits", ["0", "-1", "many"])
+def test_a_run_without_visits_is_refused(visits: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["--visits", visits])
+    assert refused.value.code == 2
+    assert "--visits" in capsys.readouterr().err

@@ -50,12 +50,12 @@ def test_the_timer_of_each_region_should_delete_there_whatever_happens_to_anothe
         for name, value in broken.items():
             monkeypatch.setenv(name, value)
         with Host(ROOT, HostOptions(environ=broken, now=JustBefore())) as host:
-            timers = {name for name in host.functions if name.startswith("retention_")}
+            timers = {name for name in host.functions if name.startswith(("retention_", "adopt_"))}
             until = time.monotonic() + _SECONDS
             while any(table.get("p", "over") for table in tables[1:]):
                 assert time.monotonic() < until, "the timers deleted nothing"
                 time.sleep(0.1)
-        assert timers == {f"retention_{region}" for region in REGIONS}
+        assert timers == {f"{kind}_{region}" for kind in ("retention", "adopt") for region in REGIONS}
         assert [bool(table.get("p", "over")) for table in tables] == [True, False, False]
         assert all(table.get("p", "kept") for table in tables)
 

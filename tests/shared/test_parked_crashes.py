@@ -1,15 +1,15 @@
 """Dead letters driven again: nothing lost, nothing doubled, whatever the process dies of."""
 
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 import pytest
 
-from shared.parked import PARKED, Limits, Parked, Tally
+from shared.parked import Parked
+from shared.parked_search import Limits, Tally
 from shared.store import Stores
-from shared.store.queues import Queue
+from shared.store.queues import Queue, parked_queue
 from tests.fakes import FakeClock
 from tests.writeback.conftest import memory_house
 from tests.writeback.house import House
@@ -34,7 +34,7 @@ def test_a_crash_at_any_call_should_lose_and_double_nothing(
     def played(at: int) -> House:
         house = memory_house(connection_id, FakeClock(), Trap())
         refused(house, 2)
-        house.clocked[PARKED].send("somebody else's")
+        house.clocked[house.lot].send("somebody else's")
         house.adapter.failures = [] if mended else [FORBIDDEN]
         house.trap.at, house.trap.when, house.trap.count = at, when, 0
         try:
@@ -53,7 +53,7 @@ def test_a_crash_at_any_call_should_lose_and_double_nothing(
             getattr(parking(house), act)(house.connection, letters(house))
         house.run_for(120)
         assert (letters(house), house.waiting()) == ([], []), number
-        assert [one.text for one in house.waiting(PARKED)] == ["somebody else's"], number
+        assert [one.text for one in house.waiting(house.lot)] == ["somebody else's"], number
         told = [one.operation for one in house.adapter.held]
         if act == "send_again":
             assert len(told) == len(set(told)) == 2, number
@@ -69,29 +69,19 @@ def real(stores: Stores, connection_id: str, clock: FakeClock) -> House:
     """Rows and parked messages in Azurite."""
     region = stores.of(connection_id)
     house = House(connection_id, region.table, clock, Trap())
-    house.clocked[PARKED] = cast("Any", region.queue(PARKED))
+    house.clocked[house.lot] = cast("Any", region.queue(house.lot))
     return house
 
 
 @pytest.fixture
-def empty(stores: Stores) -> Callable[[], Queue]:
-    """The queue of all tests, emptied."""
-
-    def emptied() -> Queue:
-        queue = stores.region("americas").queue(PARKED)
-        while found := queue.receive(32):
-            for message in found:
-                queue.delete(message)
-        return queue
-
-    return emptied
+def lot(stores: Stores, real: House) -> Queue:
+    """The parked messages of the connection."""
+    return stores.of(real.connection).queue(real.lot)
 
 
 @pytest.mark.azurite
-def test_on_the_real_storage_others_should_be_handed_back_at_once(
-    real: House, empty: Callable[[], Queue]
-) -> None:
-    house, queue = real, empty()
+def test_on_the_real_storage_others_should_be_handed_back_at_once(real: House, lot: Queue) -> None:
+    house, queue = real, lot
     for number in range(40):
         queue.send(f"somebody else's {number}")
     refused(house, 3)
@@ -109,9 +99,9 @@ def test_on_the_real_storage_others_should_be_handed_back_at_once(
 
 @pytest.mark.azurite
 def test_on_the_real_storage_a_crash_should_hide_messages_for_a_bounded_time_only(
-    real: House, empty: Callable[[], Queue]
+    real: House, lot: Queue
 ) -> None:
-    house, queue = real, empty()
+    house, queue = real, lot
     refused(house, 2)
     house.trap.at, house.trap.when, house.trap.count = 6, "before", 0
     with pytest.raises(Crash):
@@ -125,11 +115,11 @@ def test_on_the_real_storage_a_crash_should_hide_messages_for_a_bounded_time_onl
 
 
 @pytest.mark.azurite
-def test_on_the_real_storage_a_letter_of_another_connection_should_stay(
-    real: House, empty: Callable[[], Queue]
-) -> None:
-    house, queue = real, empty()
+def test_on_the_real_storage_a_letter_of_another_connection_should_stay(real: House, lot: Queue) -> None:
+    house, queue = real, lot
     refused(house)
+    # Even where it lies in the wrong queue.
+    house.clocked[parked_queue(OTHERS)] = house.clocked[house.lot]
     theirs = SimpleNamespace(of=lambda _: house.region)
     other = Parked(cast("Any", theirs), house.contexts, house.sealer, house.clock)
     assert other.send_again(OTHERS, letters(house)).done == 0

@@ -11,10 +11,11 @@ import pytest
 from shared.clock import timestamp
 from shared.context import ContextSeal, VisitContext
 from shared.messages import WritebackMessage
-from shared.personal_data import ERASED, PARKED, Bounds, PersonalData
+from shared.personal_data import ERASED, Bounds, PersonalData
 from shared.sealing import Sealer
 from shared.store import Stores
 from shared.store.ehr_users import Link
+from shared.store.queues import parked_queue
 from shared.store.region import RegionStore
 from shared.store.visits import Person, Visit
 from shared.visit.attribution import PATIENT, VISIT, Launch, attribute, clinician
@@ -81,7 +82,7 @@ class Place:
         )  # fmt: skip
         name = operation.id(self.connection, key)
         self.store.dead_letters.add(self.connection, name, queue="writeback", reason="gave-up")
-        self.store.queue(PARKED).send(message.text(self.sealer))
+        self.store.queue(parked_queue(self.connection)).send(message.text(self.sealer))
         self.store.operations.settle(self.connection, name, "parked")
         return name
 
@@ -292,10 +293,10 @@ def test_the_link_goes_with_the_last_part(stores: Stores, connection_id: str, cl
 
 
 def test_parked_messages_about_the_person_are_given_up_and_others_stay(place: Place) -> None:
-    visit, before = place.visit(), place.store.queue(PARKED).length()
+    visit, before = place.visit(), place.store.queue(parked_queue(place.connection)).length()
     told = Ledger.from_document(visit.roster).told
     names = [place.park(operation) for operation in told]
-    place.store.queue(PARKED).send("no message of ours")
+    place.store.queue(parked_queue(place.connection)).send("no message of ours")
     assert place.data.find(place.connection, DOCTOR).parked == 2
     place.erase(DOCTOR)
     left = {letter.id for letter in place.store.dead_letters.of_connection(place.connection)}
@@ -306,10 +307,10 @@ def test_parked_messages_about_the_person_are_given_up_and_others_stay(place: Pl
     assert rows == set(names[2:])
     place.erase(PATIENT_USER)
     assert place.store.dead_letters.of_connection(place.connection) == []
-    texts = [message.text for message in place.store.queue(PARKED).receive(32)]
+    texts = [message.text for message in place.store.queue(parked_queue(place.connection)).receive(32)]
     assert "no message of ours" in texts
     # Hidden ones count, too: the four about people are gone, not only out of sight.
-    assert place.store.queue(PARKED).length() == before + 1
+    assert place.store.queue(parked_queue(place.connection)).length() == before + 1
 
 
 def test_erasing_again_or_after_a_crash_in_between_changes_nothing_more(place: Place) -> None:

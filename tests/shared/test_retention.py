@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from shared.clock import timestamp
-from shared.retention import PARKED, PARKED_DAYS, RULES, Limits, Retention, Rule
+from shared.retention import PARKED_DAYS, RULES, Limits, Retention, Rule
 from shared.store.faults import StorageUnavailable
 from shared.store.launches import KEPT_FOR
-from shared.store.queues import Queue
+from shared.store.queues import PARKED, Queue, parked_queue
 from shared.store.region import RegionStore, Stores
 from shared.store.table import Row, Table
 from shared.store.visits import Visit
@@ -40,6 +40,9 @@ class Rooms:
 
     def queue(self, name: str) -> Queue:
         return self._store.queue(f"{name}-{self._suffix.lower()}")
+
+    def parked(self) -> tuple[Queue, ...]:
+        return self.queue(PARKED), self.queue(parked_queue("c"))
 
 
 class Silent:
@@ -145,8 +148,9 @@ def test_a_row_of_another_version_goes_by_when_it_was_written(rooms: Rooms) -> N
 # -- parked messages -------------------------------------------------------------------------------
 
 
-def test_a_parked_message_goes_with_its_dead_letter(rooms: Rooms) -> None:
-    queue = rooms.queue(PARKED)
+@pytest.mark.parametrize("name", [PARKED, parked_queue("c")])
+def test_a_parked_message_goes_with_its_dead_letter(rooms: Rooms, name: str) -> None:
+    queue = rooms.queue(name)
     queue.send("older")
     parked_at = queue.oldest()
     assert parked_at is not None

@@ -15,6 +15,7 @@ from shared.messages import AttendanceMessage
 from shared.sealing import Pseudonyms, Sealer
 from shared.store.dead_letters import DeadLetters
 from shared.store.operations import Operations
+from shared.store.queues import PARKED, parked_queue
 from shared.store.table import Table
 from shared.store.visits import Person, Visit, Visits
 from shared.visit.ledger import Ledger
@@ -60,9 +61,9 @@ class House:
         self.context = self._context()
         self.sealed = self.contexts.seal(self.context)
         self.approved: Approved | None = _approved(connection)
-        self.clocked = {
-            name: ClockQueue(clock) for name in ("attendance", "writeback", "writeback-parked", "tend")
-        }
+        self.lot = parked_queue(connection)
+        names = ("attendance", "writeback", self.lot, PARKED, "tend")
+        self.clocked = {name: ClockQueue(clock) for name in names}
         self.region = self._region(table)
         self.stores: Any = SimpleNamespace(of=lambda _: self.region, region=lambda _: self.region)
         self.adapter = RecordingAdapter(clock)
@@ -83,6 +84,7 @@ class House:
 
         return SimpleNamespace(
             name="americas",
+            serves=lambda connection: connection == self.connection,
             visits=Visits(trapped("Visits"), self.entropy, lambda _: None),
             operations=Operations(trapped("Operations"), self.clock),
             dead_letters=DeadLetters(trapped("DeadLetters"), self.clock),
@@ -232,7 +234,7 @@ class House:
         return [str(operations.outcome(self.connection, one.id(self.connection, KEY))) for one in told]
 
     def parked(self) -> int:
-        return len(self.clocked["writeback-parked"].messages)
+        return len(self.clocked[self.lot].messages)
 
 
 def guest(name: str, *, lobby: bool = False, out: bool = False, identity: str = "") -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_what_an_ehr_refuses_for_good_should_be_parked_at_once(house: House, sta
     assert (len(house.adapter.calls), house.parked(), house.waiting()) == (1, 1, [])
     assert house.outcomes() == ["parked"]
     # What was parked is the message itself: it can be driven again.
-    text = house.waiting("writeback-parked")[0].text
+    text = house.waiting(house.lot)[0].text
     house.region.operations.reopen(house.connection, house.adapter.calls[0].operation)
     house.delivering.deliver(text)
     assert house.adapter.said() == [("patient", "connected", 5)]

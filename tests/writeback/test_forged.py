@@ -209,7 +209,7 @@ def test_a_forged_one_should_be_answered_like_graph_s_own_and_change_nothing(gra
     assert graph.post(post) == Response(202, content_type="text/plain; charset=utf-8")
     house.run_for(600)
     assert _rows(house) == rows
-    assert [house.waiting(queue) for queue in house.clocked] == [[], [], [], []]
+    assert not any(house.waiting(queue) for queue in house.clocked)
     assert (house.adapter.calls, house.poisoned, house.dead()) == ([], [], [])
     # The defence is not that nothing is ever taken: Graph's own is, after it, and answered the same.
     assert graph.post().status == 202

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from tests.writeback.conftest import memory_house
 from tests.writeback.house import HOURS, House, guest, home
 from tests.writeback.memory import Trap
 from writeback_function.breaker import Turn
+from writeback_function.deliver import LONGEST_ASKED
 
 DAY = HOURS * 3_600
 DOWN = StatusRefused(503)
@@ -28,19 +30,21 @@ def waits(house: House) -> Undelivered:
 # -- how long --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asked", [3_600.0, 7 * 24 * 3_600.0])
-def test_retry_after_should_be_capped_at_a_day(light: House, asked: float) -> None:
+@pytest.mark.parametrize("asked", [1_800.0, 7 * 24 * 3_600.0])
+def test_retry_after_should_be_capped_at_an_hour(light: House, asked: float) -> None:
     light.visit()
     light.adapter.failures = [StatusRefused(503, retry_after=asked)]
     light.sees(5, guest("p"))
     light.run()
-    assert [one.delay for one in light.waiting()] == [min(asked, DAY)]
+    assert [one.delay for one in light.waiting()] == [min(asked, LONGEST_ASKED)]
 
 
 def test_a_retry_that_comes_after_its_hours_should_be_tried_once_more(light: House) -> None:
     light.visit()
-    light.adapter.failures = [StatusRefused(503, retry_after=DAY)]
+    light.adapter.failures = [DOWN]
     light.sees(5, guest("p"))
+    light.run()
+    light.waiting()[0].seen += timedelta(seconds=DAY)
     light.run_for(DAY + 100)
     assert len(light.adapter.calls) == 2
     assert (light.adapter.said(), light.dead()) == ([("patient", "connected", 5)], [])

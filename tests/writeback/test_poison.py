@@ -22,7 +22,7 @@ def test_poison_should_be_parked_with_a_row_that_says_so(house: House) -> None:
     (message,) = house.waiting()
     house.parking.park(house.region, "writeback", message.text.encode())
     assert house.dead() == [("poison", 0, "writeback")]
-    assert house.waiting("writeback-parked")[0].text == message.text
+    assert house.waiting(house.lot)[0].text == message.text
 
 
 def test_poison_of_the_other_queues_should_name_its_connection(house: House) -> None:

@@ -183,7 +183,7 @@ class Whole(RuleBasedStateMachine):
         self.house.run_for(DAY / 12)
 
     def _drive_again(self, name: str) -> None:
-        parked = self.house.clocked["writeback-parked"].messages
+        parked = self.house.clocked[self.house.lot].messages
         mine = [one for one in parked if self._operation(one) == name]
         # A crash while parking may have left a second message; never none.
         assert mine

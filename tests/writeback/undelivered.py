@@ -1,7 +1,8 @@
 """What the EHR refused in a house, and whoever drives it again."""
 
 from shared.errors import StatusRefused
-from shared.parked import Limits, Parked
+from shared.parked import Parked
+from shared.parked_search import Limits
 from shared.store.dead_letters import DeadLetter
 from tests.writeback.house import House, home
 
