@@ -12,7 +12,7 @@ class _Form(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.sent: list[tuple[str, str]] = []
-        self._within = ""
+        self._within = self._text = ""
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
@@ -23,17 +23,18 @@ class _Form(HTMLParser):
         if tag in ("select", "textarea"):
             self._within = given["name"]
         if tag == "textarea":
+            self._text = self._within
             self.sent.append((self._within, ""))
         if tag == "option" and "selected" in given:
             self.sent.append((self._within, given["value"]))
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("select", "textarea"):
-            self._within = ""
+            self._within = self._text = ""
 
     def handle_data(self, data: str) -> None:
-        if self._within and self.sent and self.sent[-1] == (self._within, ""):
-            self.sent[-1] = (self._within, data.strip())
+        if self._text and self.sent[-1] == (self._text, ""):
+            self.sent[-1] = (self._text, data.strip())
 
 
 def sent(text: str) -> dict[str, str]:

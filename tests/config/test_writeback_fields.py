@@ -115,7 +115,8 @@ def test_the_step_shows_every_option_of_every_adapter_with_what_is_usual(house: 
         for option in sheet.options:
             assert re.search(rf'<label for="{code}-{option.name}">{option.label}</label>', page)
             assert option.hint in page
-            assert f"Usual: {option.default}" in page or not option.default
+            usual = dict(option.choices).get(option.default, option.default)
+            assert f"Usual: {usual}" in page or not usual
     assert "writeback.js" in page
     assert 'data-adapters="none" hidden' in page
 
