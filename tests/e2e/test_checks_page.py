@@ -55,7 +55,7 @@ def test_a_missing_policy_should_be_shown_with_lines_to_copy(
 ) -> None:
     page = admin.page
     page.goto(f"{connection}/checks")
-    expect(page.locator("[data-sum]")).to_have_text("Works: 13 · Does not work: 1")
+    expect(page.locator("[data-sum]")).to_have_text("Works: 14 · Does not work: 1")
     missing = row(page, f"Application access policy: {VISITS_2.name}")
     expect(missing.locator(".badge")).to_have_text("Does not work")
     missing.get_by_role("button", name="Copy").click()
