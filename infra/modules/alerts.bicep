@@ -44,7 +44,7 @@ var rules = [
     window: 'PT15M'
     above: 0
     query: loadTextContent('../queries/parked.kql')
-    text: 'A write-back was refused for good, or a message came back too often. See Dead letters in the portal.'
+    text: 'A write-back was refused for good, or a message came back too often. See Undelivered in the portal.'
   }
   {
     name: 'writeback-late'

@@ -94,8 +94,8 @@ def test_reasons_and_events_exist() -> None:
         for folder in ("shared", "writeback_function")
         for path in (ROOT / folder).rglob("*.py")
     )
-    events = {"keys-expiring", "keys-expired", "keys-unusable", "keys-refused", "not-ours", "parked"}
-    assert set(re.findall(r"`(keys-[a-z]+|not-ours|parked)`", DOCUMENT)) - set(REASONS) == events
+    events = {"keys-expiring", "keys-expired", "keys-unusable", "keys-refused", "not-ours", "poisoned"}
+    assert set(re.findall(r"`(keys-[a-z]+|not-ours|poisoned)`", DOCUMENT)) - set(REASONS) == events
     assert [event for event in events if f'"{event}"' not in code] == []
     assert {"flow-unknown", "ehr-user-changed", "keys-missing"} <= set(REASONS)
 
