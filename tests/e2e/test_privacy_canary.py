@@ -5,8 +5,8 @@ write-back is made to park, and everything that is left is searched through ever
 The same search must go red when sealing seals nothing.
 """
 
-import shutil
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
