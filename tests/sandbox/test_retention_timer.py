@@ -12,6 +12,7 @@ from sandbox.host import Host, HostOptions
 from sandbox.keys import ensure_keys
 from sandbox.run import ROOT
 from sandbox.storage import AzuriteServer
+from shared import wiring
 from shared.clock import SystemClock, timestamp
 from shared.settings import Settings
 from shared.store import Stores
@@ -49,6 +50,9 @@ def test_the_timer_of_each_region_should_delete_there_whatever_happens_to_anothe
         broken = environ | {"AntesalaAmericas": _nowhere(), "ANTESALA_CA_BUNDLE": ""}
         for name, value in broken.items():
             monkeypatch.setenv(name, value)
+        # Another test of this process may have built the app's services, with other settings.
+        monkeypatch.setattr(wiring, "_built", [])
+        monkeypatch.setattr(wiring, "_gates", [])
         with Host(ROOT, HostOptions(environ=broken, now=JustBefore())) as host:
             timers = {name for name in host.functions if name.startswith(("retention_", "adopt_"))}
             until = time.monotonic() + _SECONDS
