@@ -7,6 +7,21 @@ exception's text may hold what it choked on. Rules are a table: what is found, a
 import logging
 import re
 import traceback
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """What is found and what is left in its place.
+
+    ``needs``: whatever the pattern finds holds one of these, in lower case; looking for them first is cheap.
+    Empty where there is no such mark.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    pattern: re.Pattern[str]
+    left: str
+
 
 # Names whose values are keys, answers or people, in a query, a form, JSON, a header or a Python repr.
 _SECRET_NAMES = (
@@ -17,47 +32,66 @@ _SECRET_NAMES = (
 )
 _HEADERS = r"authorization|proxy-authorization|cookie|set-cookie|x-ms-client-principal|x-functions-key"
 
-RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
-    (
+RULES: tuple[Rule, ...] = (
+    Rule(
         "header",
+        ("authorization", "cookie", "x-ms-client-principal", "x-functions-key"),
         re.compile(
             rf"(?i)(['\"]?\b(?:{_HEADERS})['\"]?\s*[:=]\s*)"
             r"(?:\[removed\]|b?'[^']*'|b?\"[^\"]*\"|[^\r\n]*)"
         ),
         r"\1[removed]",
     ),
-    ("bearer", re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 [removed]"),
-    ("jwt", re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*){0,3}"), "[token]"),
-    ("query", re.compile(r"(https?://[^\s?#'\"<>]*)[?#][^\s'\"<>]*"), r"\1?[removed]"),
-    ("join link", re.compile(r"(?i)(/l/meetup-join/|/meet/)[^\s'\"<>]+"), r"\1[removed]"),
-    (
+    Rule(
+        "bearer", ("bearer", "basic"), re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 [removed]"
+    ),
+    Rule("jwt", ("eyj",), re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*){0,3}"), "[token]"),
+    Rule("query", ("://",), re.compile(r"(https?://[^\s?#'\"<>]*)[?#][^\s'\"<>]*"), r"\1?[removed]"),
+    Rule(
+        "join link",
+        ("/l/meetup-join/", "/meet/"),
+        re.compile(r"(?i)(/l/meetup-join/|/meet/)[^\s'\"<>]+"),
+        r"\1[removed]",
+    ),
+    Rule(
         "parameter",
+        ("=",),
         re.compile(rf"(?i)(?<![\w-])({_SECRET_NAMES})=(?:\[removed\]|[^&\s'\",;)}}\]]+)"),
         r"\1=[removed]",
     ),
-    (
+    Rule(
         "member",
+        ("'", '"'),
         re.compile(
             rf"(?i)(['\"](?:{_SECRET_NAMES})['\"]\s*:\s*)"
             r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\[[^\]]*\])"
         ),
         r"\1[removed]",
     ),
-    (
+    Rule(
         "row",
+        ("partitionkey", "rowkey"),
         re.compile(r"(?i)(PartitionKey|RowKey)(\s*(?:=|%3D|eq|ge|lt)\s*)(?:'[^']*'|%27.*?%27)"),
         r"\1\2[removed]",
     ),
-    (
+    Rule(
         "resource",
+        ("patient", "person", "practitioner", "appointment", "encounter"),
         re.compile(r"\b(Patient|RelatedPerson|Person|Practitioner|Appointment|Encounter)(/|%2F)[\w.-]+"),
         r"\1\2[removed]",
     ),
-    ("email", re.compile(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "[address]"),
-    ("phone", re.compile(r"(?i)(?:tel:)?\+\d[\d ().-]{6,18}\d"), "[number]"),
-    ("phone of America", re.compile(r"(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), "[number]"),
-    ("sealed or key", re.compile(r"(?<![\w-])[\w-]{80,}={0,2}"), "[sealed]"),
-    ("PEM", re.compile(r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\Z)"), "[key]"),
+    Rule("email", ("@", "%40"), re.compile(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "[address]"),
+    Rule("phone", ("+",), re.compile(r"(?i)(?:tel:)?\+\d[\d ().-]{6,18}\d"), "[number]"),
+    Rule(
+        "phone of America", (), re.compile(r"(?<![\w.-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), "[number]"
+    ),
+    Rule("sealed or key", (), re.compile(r"(?<![\w-])[\w-]{80,}={0,2}"), "[sealed]"),
+    Rule(
+        "PEM",
+        ("-----begin",),
+        re.compile(r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\Z)"),
+        "[key]",
+    ),
 )
 
 # At levels INFO and DEBUG these write addresses, headers or bodies.
@@ -66,8 +100,11 @@ TALKATIVE = ("azure", "urllib3", "msal", "requests", "opentelemetry")
 
 def redacted(text: str) -> str:
     """The text without what the rules find."""
-    for _, pattern, left in RULES:
-        text = pattern.sub(left, text)
+    # Beyond ASCII a letter may match one that its lower case is not: there every rule looks.
+    marks = text.lower() if text.isascii() else None
+    for rule in RULES:
+        if marks is None or not rule.needs or any(mark in marks for mark in rule.needs):
+            text = rule.pattern.sub(rule.left, text)
     return text
 
 

@@ -1,11 +1,12 @@
 """What is found in a line and what is left: one row a kind of secret, and texts that must stay whole."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from shared.redaction import RULES, TALKATIVE, Redacting, guard, redacted
+from shared.redaction import RULES, TALKATIVE, Redacting, Rule, guard, redacted
 from tests.telemetry.capture import Captured
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJaZXBoeXJpbmEifQ.c2lnbmF0dXJl-_"
@@ -76,10 +77,19 @@ def test_redacting_twice_should_change_nothing_more(text: str) -> None:
     assert redacted(redacted(text)) == redacted(text)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=[rule[0] for rule in RULES])
-def test_a_rule_should_be_needed(rule: tuple[str, object, str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
+def test_a_rule_should_be_needed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.redaction.RULES", tuple(one for one in RULES if one is not rule))
     assert any(secret in redacted(text) for text, secret, _ in SECRETS)
+
+
+@pytest.mark.parametrize("text", [row[0] for row in SECRETS])
+@pytest.mark.parametrize("dressed", [str, str.upper, str.title, "{} ñ".format])
+def test_looking_for_marks_first_should_change_nothing(text: str, dressed: Callable[[str], str]) -> None:
+    told = plain = dressed(text)
+    for rule in RULES:
+        plain = rule.pattern.sub(rule.left, plain)
+    assert redacted(told) == plain
 
 
 def record(text: str, *args: object, exc_info: Any = None, **extra: object) -> logging.LogRecord:
