@@ -1,18 +1,13 @@
 """Whole launches over services as slow as real ones, beside the longest chain of unavoidable waits."""
 
-import contextlib
-import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.figures import Aim, Figure, timed
-from bench.hospital import hospital
 from bench.house import House, house
 from bench.seeds import Side, connect, launch_url, launched, link
 from bench.walking import Walker
-from shared.connection import Client
-from shared.errors import OutsideError
 
 EHR_TOKEN, CREATE, PATCH, SUBSCRIBE, JOIN_URL, ENTRA_TOKEN = 0.150, 0.300, 0.200, 0.400, 0.150, 0.150
 # What the simulated Graph takes by itself for one call.
@@ -80,31 +75,14 @@ def _rounds(running: House) -> dict[str, list[float]]:
 def slow(running: House) -> None:
     """Lets the services take their time, what they take by themselves included.
 
-    The simulated ones are Python under load of their own: the EHR checks our signature and makes one, a
-    subscription contains two handshakes with the app.
+    The EHR, which checks our signature and makes one, sees to that itself; a subscription contains two
+    handshakes with the app.
     """
-    own = own_seconds(running)
-    ehr = {"token_slow_seconds": max(0.0, EHR_TOKEN - own)}
+    ehr = {"token_slow_seconds": EHR_TOKEN}
     delays = {name: max(0.0, seconds - GRAPH_OWN) for name, seconds in DELAYS.items()}
     delays["subscription"] = max(0.0, SUBSCRIBE - handshakes(running) - GRAPH_OWN)
     running.ask("epic", "PATCH", "/sandbox/failures", ehr)
     running.ask("m365", "PATCH", "/sandbox/failures", {"delays": delays})
-
-
-def own_seconds(running: House, rounds: int = 9) -> float:
-    """What the simulated token endpoint takes by itself: of a client that it does not refuse at once."""
-    made = hospital("epic", running.at)
-    config = running.services.discovery.get(made.fhir_base, client_id=made.clients["provider"], kind="epic")
-    client, tenant = Client(made.clients["provider"]), next(iter(running.services.settings.tenants))
-    seconds = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        with contextlib.suppress(OutsideError):
-            running.services.tokens.exchange_code(
-                config, client, "none", "v" * 43, "https://x/", tenant=tenant
-            )
-        seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds)
 
 
 def handshakes(running: House) -> float:

@@ -72,7 +72,7 @@ def find_case(stores: Stores, context: VisitContext) -> Case | None:
     """The visit that the context names; None where its row or its connection's approval is gone."""
     store = stores.of(context.connection)
     visit = store.visits.get(context.connection, context.visit_key)
-    approved = store.connections.approved(context.connection)
+    approved = store.approved_lately(context.connection)
     if visit is None or approved is None:
         return None
     return Case(context, store, approved, visit)

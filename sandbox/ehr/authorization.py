@@ -59,15 +59,16 @@ class Authorization:
 
     def token(self) -> Response:
         """Answer the token request under way, never to be cached."""
+        begun = self._world.clock()
         response: Response = self._early_refusal() or self._server.create_token_response()
+        if slow := self._world.failures.token_slow_seconds:
+            self._world.sleep(max(0.0, begun + slow - self._world.clock()))
         response.headers["Cache-Control"] = "no-store"
         response.headers["Pragma"] = "no-cache"
         return response
 
     def _early_refusal(self) -> Response | None:
         failures = self._world.failures
-        if failures.token_slow_seconds:
-            self._world.sleep(failures.token_slow_seconds)
         try:
             if failures.token_error is not None:
                 raise _forced(failures.token_error, failures.token_error_status)

@@ -12,7 +12,7 @@ class Failures:
     token_error_status: int = 400
     """HTTP status that goes with `token_error`."""
     token_slow_seconds: float = 0.0
-    """The token endpoint waits this long before it answers."""
+    """The token endpoint takes at least this long to answer, its own work included."""
     id_token_missing: bool = False
     """No id_token although `openid` was granted."""
     id_token_wrong_signature: bool = False

@@ -2,12 +2,14 @@
 
 import re
 import threading
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared.clock import Clock, Entropy, SystemEntropy
-from shared.connection import CONNECTION_ID, Region, region_of
+from shared.connection import CONNECTION_ID, Approved, Region, region_of
 from shared.errors import Refusal
+from shared.memory import Memory
 from shared.settings import Settings, Storage
 from shared.store.account import Account
 from shared.store.aside import Aside
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from shared.store.dead_letters import DeadLetters
     from shared.store.operations import Operations
 
+LATELY = timedelta(seconds=5)
+"""How old a connection may be by which the queues' messages are judged."""
+_REMEMBERED = 500
 _CONNECTION_ID = re.compile(CONNECTION_ID)
 
 
@@ -39,6 +44,7 @@ class RegionStore:
         self._clock = clock
         self._entropy = entropy
         self.aside = Aside()
+        self._lately: Memory[str, Approved] = Memory(clock, _REMEMBERED, LATELY)
         self._queues: dict[str, Queue] = {}
         self._lock = threading.Lock()
 
@@ -80,6 +86,16 @@ class RegionStore:
         from shared.store.dead_letters import DeadLetters
 
         return DeadLetters(self.table("DeadLetters"), self._clock)
+
+    def approved_lately(self, connection_id: str) -> Approved | None:
+        """As ``connections.approved`` a few seconds ago at most: for messages, which may be as late as that.
+
+        Never for a launch. What is not approved is looked up every time.
+        """
+        approved = self._lately.fresh(connection_id)
+        if approved is None and (approved := self.connections.approved(connection_id)) is not None:
+            self._lately.put(connection_id, approved)
+        return approved
 
     def queue(self, name: str) -> Queue:
         """One of the region's queues."""

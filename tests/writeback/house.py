@@ -89,6 +89,7 @@ class House:
             operations=Operations(trapped("Operations"), self.clock),
             dead_letters=DeadLetters(trapped("DeadLetters"), self.clock),
             connections=SimpleNamespace(approved=lambda _: self.approved),
+            approved_lately=lambda _: self.approved,
             queue=lambda name: Trapped(self.clocked[name], self.trap),
         )
 
