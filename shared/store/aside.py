@@ -1,20 +1,27 @@
-"""What nobody waits for: done on a thread beside the request that asked for it, in order, within bounds."""
+"""What nobody waits for: done on a thread beside the request that asked for it, in order, within bounds.
+
+It begins a moment later, when the request is answered: one interpreter runs one thread at a time, and what
+is begun at once takes its turns from the answer.
+"""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from shared.events import note
 
 MOST = 1_000
+LATER = 0.05
 
 
 class Aside:
     """One thread, made when first needed. What is under way at an orderly end is finished."""
 
-    def __init__(self, most: int = MOST) -> None:
-        """``most``: how much may wait; what comes beyond that is let go and logged."""
+    def __init__(self, most: int = MOST, later: float = LATER) -> None:
+        """``most``: how much may wait; what comes beyond that is let go and logged. ``later``: in seconds."""
         self._most = most
+        self._later = later
         self._waiting = 0
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -28,7 +35,7 @@ class Aside:
             self._waiting += 1
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix="aside")
-            self._pool.submit(self._done, call)
+            self._pool.submit(self._done, call, time.monotonic() + self._later)
 
     def settle(self, seconds: float = 2.0) -> None:
         """Waits until all that was asked for before is done, at most so long."""
@@ -44,8 +51,9 @@ class Aside:
         if pool is not None:
             pool.shutdown()
 
-    def _done(self, call: Callable[[], None]) -> None:
+    def _done(self, call: Callable[[], None], due: float) -> None:
         try:
+            time.sleep(max(0.0, due - time.monotonic()))
             call()
         except Exception as failure:  # noqa: BLE001 - nobody else would hear of it
             note("aside-failed", failure=type(failure).__name__)

@@ -211,3 +211,12 @@ def test_what_is_done_aside_should_have_bounds_and_outlive_failures(caplog: pyte
     aside.do(lambda: done.append(3))
     aside.close()
     assert done == [1, 3]
+
+
+def test_what_is_done_aside_should_begin_when_the_request_is_answered_and_all_of_it_at_once() -> None:
+    aside, begun, ended = Aside(later=0.3), time.monotonic(), list[float]()
+    for _ in range(3):
+        aside.do(lambda: ended.append(time.monotonic() - begun))
+    aside.close()
+    assert ended[0] >= 0.3
+    assert ended[-1] - ended[0] < 0.3
