@@ -13,6 +13,7 @@ from shared.store import ChangedMeanwhile, Stores
 from shared.store.audit import LINKINGS
 from shared.store.ehr_users import Link
 from shared.store.launches import KEPT, Launches
+from shared.store.region import LATELY
 from shared.store.visits import Person, Visit, Visits
 from tests.fakes import FakeClock, SeededEntropy
 from tests.shared.test_settings import SANDBOX
@@ -119,6 +120,26 @@ def test_a_row_copied_into_another_region_is_not_served(
         stores.region("emea").table("Connections").upsert(connection.id, rk, dict(row))
     assert stores.region("emea").connections.get(connection.id) is None
     assert stores.region("emea").connections.approved(connection.id) is None
+
+
+def test_a_message_is_judged_by_a_connection_that_was_read_a_moment_ago(
+    azurite_settings: Settings, connection: Connection, revision: Revision
+) -> None:
+    clock = FakeClock()
+    store = Stores(azurite_settings, clock, SeededEntropy()).of(connection.id)
+    rows = store.connections
+    rows.create(connection, revision)
+    assert store.approved_lately(connection.id) is None
+    rows.save(replace(rows.get(connection.id), approved=1), rows.revision(connection.id, 1), publish=True)  # type: ignore[type-var]
+    first = store.approved_lately(connection.id)
+    assert first is not None, "what is not approved is looked up every time"
+    second = replace(revision, number=2, name="Sierra anew")
+    rows.save(replace(rows.get(connection.id), latest=2, approved=2), second, publish=True)  # type: ignore[type-var]
+    assert store.approved_lately(connection.id) == first
+    clock.advance(LATELY.total_seconds())
+    anew = store.approved_lately(connection.id)
+    assert anew is not None
+    assert anew.revision.number == 2
 
 
 def test_publishing_writes_head_revision_and_approved_in_one_transaction(
