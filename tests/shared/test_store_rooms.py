@@ -130,7 +130,7 @@ def test_a_message_is_judged_by_a_connection_that_was_read_a_moment_ago(
     rows = store.connections
     rows.create(connection, revision)
     assert store.approved_lately(connection.id) is None
-    rows.save(replace(rows.get(connection.id), approved=1), rows.revision(connection.id, 1), publish=True)  # type: ignore[type-var]
+    rows.save(replace(rows.get(connection.id), approved=1), rows.revision(connection.id, 1), publish=True)  # type: ignore[type-var, arg-type]
     first = store.approved_lately(connection.id)
     assert first is not None, "what is not approved is looked up every time"
     second = replace(revision, number=2, name="Sierra anew")
