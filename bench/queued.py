@@ -51,7 +51,7 @@ def _depth(running: House, warm: Sequence[Notice], many: Sequence[Notice]) -> De
     clear(running, "writeback")
     missing = len(many) - queue(running, "attendance").length()
     put(running, "attendance", [one.message() for one in many[:missing]])
-    raw = raw_loop(running, "attendance", len(many), RAW_WINDOW)
+    raw = raw_loop(running, "attendance", RAW_WINDOW)
     clear(running, "attendance")
     return Depth(len(many), ours, held, raw)
 

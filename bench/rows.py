@@ -27,7 +27,7 @@ OTHERS = {
     "Visits": ("other", {"document": "{}"}),
 }
 """Tables that a launch looks into by the connection's partition, and what fills it: another's row."""
-ROUNDS, WARM = 30, 4
+ROUNDS, WARM = 60, 4
 
 
 @dataclass
@@ -74,17 +74,17 @@ def figures(sizes: Sequence[Size]) -> Iterator[Figure]:
     )
 
 
-def fill(running: House) -> None:
+def fill(running: House, counts: Mapping[str, int] = ROWS) -> None:
     """Other people's rows in the partitions: one through the service, the others as copies in its file."""
     running.storage.start()
-    for connection in ROWS:
+    for connection in counts:
         for table, (key, values) in OTHERS.items():
             running.services.stores.of(connection).table(table).insert(connection, key, values)
     running.storage.close()
     accounts = dict(zip(("americas", "emea", "apac"), REGIONAL_ACCOUNTS.values(), strict=True))
     wanted = [
         f"{accounts[region_of(connection)]}${table}={count}"
-        for connection, count in ROWS.items()
+        for connection, count in counts.items()
         for table in OTHERS
     ]
     file = running.folder / "azurite" / "__azurite_db_table__.json"
