@@ -18,7 +18,7 @@ from bench.house import ROOT, House, house
 from bench.seeds import connect, launch_url, launched, link
 from bench.walking import Walker
 
-ROUNDS, IMPORTS = 7, 15
+ROUNDS, IMPORTS = 9, 15
 HEAVY = ("fhir", "msal", "azure.identity", "jinja2")
 """Libraries that a launch's first leg must not have imported; msal belongs to leg 2, where Graph is asked."""
 _IMPORT = "import sys,time;t=time.process_time();import {};print(time.process_time()-t)"

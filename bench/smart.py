@@ -33,7 +33,7 @@ from shared.keys import SigningKey
 from shared.launch import Finished, SmartFlow
 from shared.web import Request
 
-ROUNDS, WARM = 40, 4
+ROUNDS, WARM = 120, 6
 _SCOPE = "launch openid fhirUser user/Appointment.rs"
 _ASYMMETRIC = "abenchkey2222222"
 

@@ -47,6 +47,7 @@ def test_a_filled_table_should_have_its_rows_under_both_keys(
     assert len(list(table.rows(connection, limit=1_000))) == count
     last = table.get(connection, f"{key}{count - 1:08d}")
     assert last is not None
+    assert last.rk == f"{key}{count - 1:08d}"
     assert values.items() <= last.items()
     assert table.get(connection, f"{key}{count:08d}") is None
     assert table.get("another", f"{key}{count - 1:08d}") is None
