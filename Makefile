@@ -28,8 +28,8 @@ visit: setup-run ## play one visit for each hospital without a browser
 chaos: setup-run ## 300 visits while EHRs fail and processes die: is every record the truth? (ARGS="--seed 7")
 	@$(PYTHON) -m sandbox.chaos $(ARGS)
 
-bench: setup-run ## measure latency, cold start, throughput and growth beside floors and peers (ONLY=smart)
-	@$(PYTHON) -m bench $(ONLY)
+bench: setup-run ## measure latency, cold start, throughput and growth beside floors and peers (ONLY=smart, ARGS="--compare FILE")
+	@$(PYTHON) -m bench $(ONLY) $(ARGS)
 
 performance: setup-check ## put the figures of the last `make bench` into docs/performance.md
 	@$(PYTHON) -m bench.document

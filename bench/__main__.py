@@ -4,6 +4,7 @@ Loopback only, free ports, every process ended by its id. All of it takes less t
 """
 
 import argparse
+import gc
 import os
 import platform
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench import cold, growth, launches, smart, writeback
+from bench.compare import changes, read
 from bench.figures import Figure, table, written
 from bench.peers.install import PeersMissing
 
@@ -35,7 +37,10 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the JSON file")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="an older run, to see what changed")
     given = parser.parse_args(arguments)
+    # Before it is written over, for it may be the same file.
+    older = read(given.compare) if given.compare else None
     if unknown := set(given.sections) - set(SECTIONS):
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     figures: list[Figure] = []
@@ -44,12 +49,17 @@ def main(arguments: list[str]) -> int:
         failed += _measured(name, figures)
     given.output.write_text(written(machine(), datetime.now(UTC).date().isoformat(), figures), "utf-8")
     print(f"Written to {given.output}")
+    if older is not None:
+        print("\n".join(changes(older, figures)))
     return 1 if failed else 0
 
 
 def _measured(name: str, figures: list[Figure]) -> int:
     title, measure = SECTIONS[name]
     print(f"\n{title}", flush=True)
+    # What another section left behind shall not be looked through in this one.
+    gc.collect()
+    gc.freeze()
     begun, found = time.monotonic(), list[Figure]()
     try:
         found.extend(measure())

@@ -93,6 +93,13 @@ def exponent(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread
 
 
+def memory(section: str, what: str, held: Sequence[tuple[int, float]]) -> Figure:
+    """What a process holds in MiB after the most, beyond what it holds after the fewest."""
+    (few, little), (many, much) = held[0], held[-1]
+    note = f"{little:.0f} MiB at {few:,}, {much:.0f} at {many:,}"
+    return Figure(section, f"memory gained by {what}", "MiB", much - little, aim=Aim("median", 24), note=note)
+
+
 HEAD = ("", "median", "p95", "ratio", "to", "aim", "met")
 
 

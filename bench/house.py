@@ -4,8 +4,10 @@ All of them are the sandbox's own; they listen on free ports of loopback, live i
 are ended by their process ids.
 """
 
+import os
+import signal
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,23 +33,47 @@ SIMULATORS: Mapping[str, Sequence[str]] = {
 """Name of the address, and the module that serves there; the lean EHR stands where Oracle's would."""
 
 
+class Indexed(AzuriteServer):
+    """The emulator, whose queues do not read all of their messages at every operation (``indexed.js``)."""
+
+    def _command(self) -> list[str]:
+        node, *rest = super()._command()
+        return [node, "--require", str(ROOT / "bench" / "indexed.js"), *rest]
+
+
 class House:
     """What runs for one section."""
 
-    def __init__(self, folder: Path) -> None:
-        """Nothing runs before `start`."""
+    def __init__(self, folder: Path, regions: str = "americas", *, indexed: bool = False) -> None:
+        """Nothing runs before `start`.
+
+        `regions`: those that the app serves; each one's queues are polled. `indexed`: see `Indexed`.
+        """
         self.folder = folder
+        self._regions = regions
         self.at = Addresses.free()
-        self.storage = AzuriteServer(folder, StoragePorts(self.at.blob, self.at.queue, self.at.table))
+        emulator = Indexed if indexed else AzuriteServer
+        self.storage = emulator(folder, StoragePorts(self.at.blob, self.at.queue, self.at.table))
         self.session = requests.Session()
         self.session.trust_env = False
         self._children: dict[str, Child] = {}
         self._services: Services | None = None
 
-    def start(self, simulators: Sequence[str], *, host: bool = True) -> None:
-        """Starts storage, these simulators and the host, and waits until they answer."""
+    def start(
+        self,
+        simulators: Sequence[str],
+        *,
+        host: bool = True,
+        before: Callable[["House"], None] | None = None,
+    ) -> None:
+        """Starts storage, these simulators and the host, and waits until they answer.
+
+        `before`: what is done to the storage before it is started for good.
+        """
         ensure_keys(self.folder / "secrets")
         self.session.verify = str(ensure_authority(self.folder).bundle)
+        if before is not None:
+            before(self)
         self.storage.start()
         for name in simulators:
             self._add(name, python(*SIMULATORS[name]))
@@ -56,27 +82,45 @@ class House:
         for child in self._children.values():
             child.wait_ready()
 
-    def start_host(self, root: Path = ROOT, name: str = "host") -> Child:
-        """Starts the Functions host over the app in `root`; does not wait."""
-        at, authority = self.at, ensure_authority(self.folder)
+    def start_host(self, root: Path = ROOT, name: str = "host", ports: Sequence[int] = ()) -> Child:
+        """Starts the Functions host over the app in `root`; does not wait. `ports`: others than the app's."""
+        http, tls = ports or (self.at.host_http, self.at.host_tls)
         command = python(
-            *("sandbox.host", "--root", str(root), "--http-port", str(at.host_http)),
-            *("--tls-port", str(at.host_tls), "--cert", str(authority.localhost)),
+            *("sandbox.host", "--root", str(root), "--http-port", str(http), "--tls-port", str(tls)),
+            *("--cert", str(ensure_authority(self.folder).localhost)),
             *("--journal", str(self.folder / "logs" / f"{name}.jsonl")),
         )
-        plan = ChildPlan(name, command, self.environ(), (at.host_http, at.host_tls))
+        plan = ChildPlan(name, command, self.environ(), (http, tls))
         self._children[name] = Child(plan, root, self.folder / "logs" / f"{name}.log", echo=False)
         return self._children[name]
+
+    @staticmethod
+    def spare_ports() -> tuple[int, int]:
+        """Two more that nobody listens on."""
+        free = Addresses.free()
+        return free.host_http, free.host_tls
 
     def end(self, name: str) -> None:
         """Ends one process."""
         if (child := self._children.pop(name, None)) is not None:
             child.close()
 
+    @contextmanager
+    def paused(self, *names: str) -> Iterator[None]:
+        """Lets processes stand still meanwhile: a warm host, which sees all that waits at one moment."""
+        pids = [child.pid for name, child in self._children.items() if name in names]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
     def environ(self) -> dict[str, str]:
-        """The app's settings. One region: the queues of others would only be polled in vain."""
+        """The app's settings."""
         made = app_environ(self.at, self.folder, self.storage)
-        return {**made, "ANTESALA_REGIONS": "americas", "PYTHONPATH": str(ROOT)}
+        return {**made, "ANTESALA_REGIONS": self._regions, "PYTHONPATH": str(ROOT)}
 
     @property
     def services(self) -> Services:
@@ -125,12 +169,18 @@ class House:
 
 
 @contextmanager
-def house(*simulators: str, host: bool = True) -> Iterator[House]:
+def house(
+    *simulators: str,
+    host: bool = True,
+    regions: str = "americas",
+    indexed: bool = False,
+    before: Callable[[House], None] | None = None,
+) -> Iterator[House]:
     """A running house in a folder of its own, which is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="antesala-bench-") as folder:
-        made = House(Path(folder))
+        made = House(Path(folder), regions, indexed=indexed)
         try:
-            made.start(simulators, host=host)
+            made.start(simulators, host=host, before=before)
             yield made
         finally:
             made.close()

@@ -4,12 +4,14 @@ The simulated publisher's own functions seal and sign, with the keys of the runn
 sending is left to the bench, which has to be able to choose the pace.
 """
 
+import itertools
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bench.house import House
@@ -19,12 +21,13 @@ from sandbox.environment import CLIENT
 from sandbox.microsoft365.cast import SIERRA, VIDAL
 from sandbox.microsoft365.events import EVENT_TYPE, CallEvent, payload, sealed
 from sandbox.microsoft365.tokens import PUBLISHER, Keyring
-from shared.clock import timestamp
+from shared.clock import SystemEntropy, timestamp
 from shared.connection import Approved, Client, Connection, Endpoints, Revision, VisitSource, Writeback
 from shared.context import VisitContext
 from shared.graph.subscriptions import client_state
 from shared.messages import AttendanceMessage
-from shared.store.visits import Person, Visit
+from shared.store.table import Table, Value, Write
+from shared.store.visits import Person, Visit, Visits
 
 CONNECTION = "abenchwrite22222"
 _CLINICIAN = "Practitioner/evidal"
@@ -44,6 +47,24 @@ class Notice:
         context = parse_qs(urlsplit(self.path).query)["c"][0]
         tokens = document["validationTokens"]
         return AttendanceMessage(context, document["value"][0], tokens, datetime.now(UTC)).text()
+
+
+class Gathered:
+    """Takes rows as a table does and writes them afterwards, a hundred in one trip."""
+
+    def __init__(self) -> None:
+        """Without rows."""
+        self._writes: list[Write] = []
+
+    def insert(self, pk: str, rk: str, values: Mapping[str, Value]) -> bool:
+        """True: whether a row is there already is seen when they are written."""
+        self._writes.append(Write("insert", pk, rk, values))
+        return True
+
+    def write(self, table: Table) -> None:
+        """Writes all of them; ChangedMeanwhile if one is there already."""
+        for batch in itertools.batched(self._writes, 100, strict=False):
+            table.batch(batch)
 
 
 class Notices:
@@ -68,9 +89,13 @@ class Notices:
 
     def make(self, numbers: Sequence[int]) -> list[Notice]:
         """One visit and one notice for each number."""
-        return [self._made(number) for number in numbers]
+        found = Gathered()
+        visits = Visits(cast("Table", found), SystemEntropy())
+        made = [self._made(number, visits) for number in numbers]
+        found.write(self._store.table("Visits"))
+        return made
 
-    def _made(self, number: int) -> Notice:
+    def _made(self, number: int, visits: Visits) -> Notice:
         name, now = f"appt-{number:06d}", datetime.now(UTC)
         pseudonyms = self._services.pseudonyms
         key = pseudonyms.visit_keys(CONNECTION, "appointment", name)[0]
@@ -88,8 +113,7 @@ class Notices:
         subscription = str(uuid.uuid4())
         person = Person("provider", _CLINICIAN, timestamp(now), VIDAL.oid)
         visit = Visit(CONNECTION, key, 1, timestamp(now), subscription_id=subscription, persons=(person,))
-        if not self._store.visits.create(replace(visit, live="live", tended=True)):
-            raise LookupError(f"visit {number} is there already")
+        visits.create(replace(visit, live="live", tended=True))
         sealed_context = self._services.contexts.seal(context)
         body = {"value": [self._item(key, subscription, now)], "validationTokens": [self._token]}
         path = f"/attendance/notifications?{urlencode({'c': sealed_context})}"

@@ -1,5 +1,6 @@
 """What a section finds when it begins: an approved connection, registered at its hospital, and a link."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -8,7 +9,16 @@ from bench.house import House
 from bench.walking import Walker, onward
 from sandbox.ehr.hospital import Hospital
 from sandbox.microsoft365.cast import SIERRA, VIDAL, VISITS_1, VISITS_2
-from shared.connection import Approved, Client, Connection, EhrKind, Endpoints, Revision, VisitSource
+from shared.connection import (
+    Approved,
+    Client,
+    Connection,
+    EhrKind,
+    Endpoints,
+    Revision,
+    VisitSource,
+    region_of,
+)
 from shared.store.ehr_users import Link
 
 type Side = Literal["provider", "patient"]
@@ -24,17 +34,24 @@ def connect(house: House, name: str, connection: str = CONNECTION, *, secret: bo
     profile = hospital(name, house.at)
     made = approved(profile, connection, secret=secret)
     publish(house, made)
-    jwks = f"{house.at.app_tls_url}/config/jwks/{connection}"
-    way: dict[str, object] = {"secret": SECRET} if secret else {"jwks_url": jwks}
-    doors = {side: {**_door(house, connection, side), **way} for side in ("provider", "patient")}
-    house.ask(name, "PUT", "/sandbox/registration", doors)
+    register(house, name, (connection,), secret=secret)
     return made
+
+
+def register(house: House, name: str, connections: Sequence[str], *, secret: bool = False) -> None:
+    """What the hospital is told of the app: it launches into the first connection and returns to any."""
+    jwks = f"{house.at.app_tls_url}/config/jwks/{connections[0]}"
+    way: dict[str, object] = {"secret": SECRET} if secret else {"jwks_url": jwks}
+    doors = {side: {**_door(house, connections, side), **way} for side in ("provider", "patient")}
+    house.ask(name, "PUT", "/sandbox/registration", doors)
 
 
 def approved(profile: Hospital, connection: str, *, secret: bool) -> Approved:
     """The connection as the portal would have written it."""
     kind = cast("EhrKind", profile.kind)
-    head = Connection(connection, SIERRA, "americas", "test", kind, profile.fhir_base, MADE, approved=1)
+    head = Connection(
+        connection, SIERRA, region_of(connection), "test", kind, profile.fhir_base, MADE, approved=1
+    )
     auth: Client = Client("", "client_secret_basic", secret_name="bench-secret") if secret else Client("")
     session = profile.context_strings
     revision = Revision(
@@ -84,10 +101,10 @@ def launched(walker: Walker, url: str) -> tuple[float, float, str]:
     return first.seconds, second.seconds, onward(second, "leg 2")
 
 
-def _door(house: House, connection: str, side: str) -> dict[str, object]:
+def _door(house: House, connections: Sequence[str], side: str) -> dict[str, object]:
     app = house.at.app_url
     return {
-        "launch_url": f"{app}/launch/{side}/{connection}",
-        "redirect_uris": [f"{app}/launch/{side}/callback/{connection}"],
+        "launch_url": f"{app}/launch/{side}/{connections[0]}",
+        "redirect_uris": [f"{app}/launch/{side}/callback/{one}" for one in connections],
         "context": "sessionId=%CSN%",
     }
