@@ -1,15 +1,10 @@
-"""One call outward: builds the request, sends it under the policy, reads the answer up to its limit."""
+"""One call outward: sends a request under the policy, reads the answer up to its limit."""
 
-import logging
+import ssl
 import time
-from collections.abc import Mapping, Sequence
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Mapping
+from http.client import HTTPResponse
 from typing import Any, Self
-from urllib.parse import SplitResult, urlsplit
-
-import requests
-from requests import PreparedRequest
-from urllib3.exceptions import HTTPError
 
 from shared import trace
 from shared.clock import Clock
@@ -17,17 +12,13 @@ from shared.errors import AddressRefused, AnswerRefused, Unreachable
 from shared.outbound.addresses import Addresses, Resolve, normal
 from shared.outbound.answer import Answer
 from shared.outbound.session import Session
-from shared.outbound.transport import CheckedAdapter, deadline, tls_context
+from shared.outbound.transport import CheckedConnection, deadline, directly, through, tls_context
+from shared.outbound.writing import Query, split, written
 from shared.settings import Settings
+from shared.wire import FAILURES, TooLarge, Wire, Written, body_of
 
-USER_AGENT = "Antesala/1"
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _WORTH_ANOTHER = frozenset({502, 503, 504})
-_CHUNK = 65_536
-
-# At level DEBUG it writes every path and query into the log, and at WARNING those of an answer whose headers
-# are broken, with what the server sent.
-logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class Outbound:
@@ -50,15 +41,10 @@ class Outbound:
         self._clock = clock
         self._hurry = hurry
         self._addresses = Addresses(private_hosts, resolve)
-        self._proxies = {"https": proxy_url} if proxy_url else {}
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
-        # A cookie set by one hospital must not travel with the next call.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.adapters.clear()
+        self._proxied = bool(proxy_url)
         context = tls_context(ca_bundle)
-        self._session.mount("https://", CheckedAdapter(context, None if proxy_url else self._addresses))
+        reach = through(proxy_url, context) if proxy_url else directly(self._addresses)
+        self._wire = Wire(lambda origin: CheckedConnection(origin.host, origin.port, reach, context))
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Clock) -> Self:
@@ -85,7 +71,7 @@ class Outbound:
         form: Mapping[str, str] | None = None,
         json: Any = None,
         body: bytes | str | None = None,
-        query: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+        query: Query | None = None,
         timeout: float = 10.0,
         max_bytes: int = 1_000_000,
         attempts: int = 1,
@@ -99,103 +85,82 @@ class Outbound:
         ``service``: our own word for whom we call, for errors. AddressRefused, Unreachable, or AnswerRefused
         for a body that is too large.
         """
-        origin = self._checked(url, service)
-        request = self._prepared(method, url, headers, form, json, body, query, f"{service} ({origin})")
+        request, whom = _request(method, url, query, headers, form, json, body, service)
         repeatable = method.upper() in _REPEATABLE if idempotent is None else idempotent
         until = time.monotonic() + timeout / self._hurry
         with trace.calling(service):
             for _ in range(attempts - 1 if repeatable else 0):
                 try:
-                    answer = self._attempt(request, until, max_bytes, f"{service} ({origin})")
+                    answer = self._attempt(request, until, max_bytes, whom)
                 except Unreachable:
                     continue
                 if answer.status not in _WORTH_ANOTHER:
                     return answer
-            return self._attempt(request, until, max_bytes, f"{service} ({origin})")
+            return self._attempt(request, until, max_bytes, whom)
 
     def refuse_inside(self, host: str, timeout: float = 5.0) -> None:
         """AddressRefused when the host leads inside, Unreachable when it leads nowhere."""
-        if self._proxies:
+        if self._proxied:
             return
         self._addresses.of(host, 443, timeout)
 
     def close(self) -> None:
         """Gives up the kept connections."""
-        self._session.close()
+        self._wire.close()
 
-    def _checked(self, url: str, service: str) -> str:
-        parts = _split(url)
-        if parts is None or parts.scheme != "https" or not parts.hostname:
-            raise AddressRefused(f"{service}: not an https address")
-        if parts.username is not None or parts.password is not None:
-            raise AddressRefused(f"{service}: an address with a user in it")
-        return normal(parts.hostname)
-
-    def _prepared(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        form: Mapping[str, str] | None,
-        json: Any,
-        body: bytes | str | None,
-        query: Mapping[str, str] | Sequence[tuple[str, str]] | None,
-        whom: str,
-    ) -> PreparedRequest:
-        data: Any = dict(form) if form is not None else body
-        params: Any = list(query.items() if isinstance(query, Mapping) else query) if query else None
-        request = requests.Request(method.upper(), url, dict(headers or {}), None, data, params, json=json)
-        try:
-            return self._session.prepare_request(request)
-        except (requests.RequestException, ValueError) as error:
-            kind = type(error).__name__
-        raise AddressRefused(f"{whom}: the request cannot be written down ({kind})")
-
-    def _attempt(self, request: PreparedRequest, until: float, max_bytes: int, whom: str) -> Answer:
+    def _attempt(self, request: Written, until: float, max_bytes: int, whom: str) -> Answer:
         """One try. Failures are raised outside the handler: their cause, which holds the URL, is let go."""
         deadline.until = until
         try:
-            return self._exchange(request, max_bytes, whom)
-        except (requests.RequestException, HTTPError, OSError) as error:
+            return self._wire.send(request, lambda response: self._answer(response, max_bytes))
+        except TooLarge:
+            kind = ""
+        except FAILURES as error:
             kind = _kind(error, until)
         finally:
             deadline.until = None
+        if not kind:
+            raise AnswerRefused(f"{whom}: the answer is too large")
         raise Unreachable(f"{whom}: {kind}")
 
-    def _exchange(self, request: PreparedRequest, max_bytes: int, whom: str) -> Answer:
-        with self._session.send(
-            request,
-            stream=True,
-            allow_redirects=False,
-            timeout=deadline.left(),
-            proxies=self._proxies,
-        ) as response:
-            announced = response.headers.get("Content-Length", "")
-            if announced.isdecimal() and int(announced) > max_bytes and request.method != "HEAD":
-                raise AnswerRefused(f"{whom}: the answer is too large")
-            chunks: list[bytes] = []
-            left = max_bytes
-            while chunk := response.raw.read(min(_CHUNK, left + 1), decode_content=True):
-                left -= len(chunk)
-                if left < 0:
-                    raise AnswerRefused(f"{whom}: the answer is too large")
-                chunks.append(chunk)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, b"".join(chunks), self._clock.now())
+    def _answer(self, response: HTTPResponse, max_bytes: int) -> Answer:
+        if response.length is not None and response.length > max_bytes:
+            raise TooLarge
+        headers: dict[str, str] = {}
+        for name, value in response.getheaders():
+            known = headers.get(name.lower())
+            headers[name.lower()] = value if known is None else f"{known}, {value}"
+        return Answer(response.status, headers, body_of(response, max_bytes), self._clock.now())
 
 
-def _split(url: str) -> SplitResult | None:
+def _request(
+    method: str,
+    url: str,
+    query: Query | None,
+    headers: Mapping[str, str] | None,
+    form: Mapping[str, str] | None,
+    json: Any,
+    body: bytes | str | None,
+    service: str,
+) -> tuple[Written, str]:
+    """The request, and whom it is for in the words of an error."""
+    parts = split(url)
+    if parts is None or parts.scheme != "https" or not parts.hostname:
+        raise AddressRefused(f"{service}: not an https address")
+    if parts.username is not None or parts.password is not None:
+        raise AddressRefused(f"{service}: an address with a user in it")
+    whom = f"{service} ({normal(parts.hostname)})"
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
+        return written(method.upper(), parts, query, headers or {}, form, json, body), whom
+    except ValueError as error:
+        kind = type(error).__name__
+    # Raised outside the handler: what could not be written is in the exception.
+    raise AddressRefused(f"{whom}: the request cannot be written down ({kind})")
 
 
-def _kind(error: Exception, until: float) -> str:
-    if isinstance(error, TimeoutError | requests.Timeout) or time.monotonic() >= until:
+def _kind(error: BaseException, until: float) -> str:
+    if isinstance(error, TimeoutError) or time.monotonic() >= until:
         return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, ssl.SSLError):
         return "the certificate or the TLS handshake was refused"
     return type(error).__name__

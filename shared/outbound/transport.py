@@ -1,26 +1,18 @@
-"""Connections that keep the policy: to checked addresses only, and never longer than the call's deadline.
-
-Uses only hooks that urllib3 and ``ssl`` offer for it: a pool's ``ConnectionCls``, ``pool_classes_by_scheme``,
-and a context's ``sslsocket_class``.
-"""
+"""Connections that keep the policy: to checked addresses only, and never longer than the call's deadline."""
 
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
-
-from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPSConnectionPool
-from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import NewConnectionError
-from urllib3.util.connection import create_connection
+from urllib.parse import urlsplit
 
 from shared.outbound.addresses import Addresses
 
-POOLED = 32
+# The longest answer of a proxy to CONNECT.
+_PROXY_BYTES = 16_384
 
 
 class Deadline(threading.local):
@@ -52,6 +44,11 @@ class PunctualSocket(ssl.SSLSocket):
         self.settimeout(deadline.left())
         return super().recv_into(*args, **kwargs)
 
+    def recv(self, *args: Any, **kwargs: Any) -> bytes:
+        """See ``socket.recv``."""
+        self.settimeout(deadline.left())
+        return super().recv(*args, **kwargs)
+
     def send(self, *args: Any, **kwargs: Any) -> int:
         """See ``socket.send``; ``sendall`` comes by here, too."""
         self.settimeout(deadline.left())
@@ -64,52 +61,97 @@ def tls_context(ca_bundle: str) -> ssl.SSLContext:
 
     context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     context.sslsocket_class = PunctualSocket
     return context
 
 
-class CheckedAdapter(HTTPAdapter):
-    """requests' way to the network, through connections that check whom they reach."""
+type Reach = Callable[[str, int], Any]
+"""A socket that leads to the host's port."""
 
-    def __init__(self, context: ssl.SSLContext, addresses: Addresses | None) -> None:
-        """Without ``addresses`` nothing is checked here: a proxy resolves the names."""
+
+class CheckedConnection(HTTPConnection):
+    """A connection over TLS, wherever ``reach`` finds the host."""
+
+    default_port = 443
+
+    def __init__(self, host: str, port: int, reach: Reach, context: ssl.SSLContext) -> None:
+        """Opens nothing yet."""
+        super().__init__(host, port)
+        self._reach = reach
         self._context = context
-        self._addresses = addresses
-        super().__init__(pool_connections=POOLED, pool_maxsize=POOLED, max_retries=0)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """See ``HTTPAdapter.init_poolmanager``."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        if self._addresses is not None:
-            self.poolmanager.pool_classes_by_scheme = {"https": _pool_class(self._addresses)}
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """See ``HTTPAdapter.proxy_manager_for``."""
-        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        """The pool's key without TLS options: they stand in our context, and no caller can change them."""
-        host, _ = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {}
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing: the stock method would read the public bundle into our context once per connection."""
+    def connect(self) -> None:
+        """See ``HTTPConnection.connect``."""
+        self.sock = _secured(self._reach(self.host, self.port), self._context, self.host)
 
 
-def _pool_class(addresses: Addresses) -> type[HTTPSConnectionPool]:
-    class CheckedConnection(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            failure, port = OSError("no address"), self.port or 443
-            for address in addresses.of(self.host, port, deadline.left()):
-                try:
-                    return create_connection((address, port), deadline.left(), None, self.socket_options)
-                except OSError as error:
-                    failure = error
-            raise NewConnectionError(self, "no connection") from failure
+def directly(addresses: Addresses) -> Reach:
+    """To the first of the name's checked addresses that listens."""
 
-    class CheckedPool(HTTPSConnectionPool):
-        ConnectionCls: Callable[..., Any] = CheckedConnection  # type: ignore[assignment]
+    def reach(host: str, port: int) -> socket.socket:
+        failure = OSError("no address")
+        for address in addresses.of(host, port, deadline.left()):
+            try:
+                return _connected(address, port)
+            except OSError as error:
+                failure = error
+        raise failure
 
-    return CheckedPool
+    return reach
+
+
+def through(proxy_url: str, context: ssl.SSLContext) -> Reach:
+    """By CONNECT through a proxy, which resolves the name; nothing is checked here."""
+    proxy = urlsplit(proxy_url)
+    at, by_tls = proxy.hostname or "", proxy.scheme == "https"
+    door = proxy.port or (443 if by_tls else 80)
+
+    def reach(host: str, port: int) -> Any:
+        sock: socket.socket = _connected(at, door)
+        try:
+            if by_tls:
+                sock = _secured(sock, context, at)
+            _ask_for_tunnel(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    return reach
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    sock = socket.create_connection((host, port), deadline.left())
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def _secured(sock: Any, context: ssl.SSLContext, host: str) -> Any:
+    sock.settimeout(deadline.left())
+    name = host.rstrip(".")
+    try:
+        if isinstance(sock, ssl.SSLSocket):
+            # The standard library speaks no TLS within TLS; only a proxy that is itself https needs it.
+            from urllib3.util.ssltransport import SSLTransport
+
+            return SSLTransport(sock, context, name)
+        return context.wrap_socket(sock, server_hostname=name)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _ask_for_tunnel(sock: socket.socket, authority: str) -> None:
+    """CONNECT (RFC 9110 9.3.6). Byte by byte, since what follows the answer belongs to TLS."""
+    sock.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        sock.settimeout(deadline.left())
+        byte = sock.recv(1)
+        if not byte or len(answer) >= _PROXY_BYTES:
+            raise ConnectionError("the proxy's answer has no end")
+        answer += byte
+    version, _, rest = answer.partition(b" ")
+    if not version.startswith(b"HTTP/1.") or not rest.startswith(b"2"):
+        raise ConnectionError("the proxy refused")
