@@ -3,14 +3,12 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
-import requests
-from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableClient
-from requests.adapters import HTTPAdapter
 
 from shared.credential import managed_identity
 from shared.settings import Storage
 from shared.store.faults import translated
+from shared.store.transport import StorageTransport
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueClient, QueueServiceClient
@@ -41,12 +39,8 @@ class Account:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        session = requests.Session()
-        session.trust_env = False
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(pool_maxsize=POOLED))
-        self._options = {**_OPTIONS, "transport": _transport(session, _TABLE_SECONDS)}
-        self._queue_transport = _transport(session, _QUEUE_SECONDS)
+        self._options = {**_OPTIONS, "transport": StorageTransport(_CONNECT_SECONDS, _TABLE_SECONDS, POOLED)}
+        self._queue_transport = StorageTransport(_CONNECT_SECONDS, _QUEUE_SECONDS, POOLED)
 
     def table(self, name: str) -> TableClient:
         """A client of the table; asks nothing of the service yet."""
@@ -98,13 +92,3 @@ class Account:
             # Graph gives up on a webhook long before.
             "retry_policy": LinearRetry(backoff=0, retry_total=2, random_jitter_range=1),
         }
-
-
-def _transport(session: requests.Session, seconds: float) -> RequestsTransport:
-    return RequestsTransport(
-        session=session,
-        session_owner=False,
-        use_env_settings=False,
-        connection_timeout=_CONNECT_SECONDS,
-        read_timeout=seconds,
-    )
