@@ -1,7 +1,7 @@
 """HTTP/1.1 over connections that are kept for the next call: beneath ``shared.outbound`` and storage.
 
-On the standard library's client, which the Functions library loads anyway: another one takes a cold instance's
-first launch longer to import than all of our own modules, and every call several times the processor time.
+On the standard library's client, which the Functions library loads anyway: another one costs a cold instance
+a fifth of its start, and every call several times the processor's time.
 """
 
 import select
@@ -61,7 +61,7 @@ class Wire:
         try:
             if seconds is not None:
                 connection.sock.settimeout(seconds)
-            connection.request(request.method, request.target, request.body, request.headers)  # type: ignore[arg-type]
+            connection.request(request.method, request.target, request.body, request.headers)
             response = connection.getresponse()
             made = read(response)
         except BaseException:
@@ -113,7 +113,7 @@ def body_of(response: HTTPResponse, most: int | None = None) -> bytes:
     left = most
     while piece := response.read(_CHUNK if left is None else min(_CHUNK, left + 1)):
         if unpacked is not None:
-            piece = unpacked.of(piece, left)  # noqa: PLW2901 - the same bytes
+            piece = unpacked.of(piece, left)
         if left is not None:
             left -= len(piece)
             if left < 0:

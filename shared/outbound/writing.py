@@ -22,7 +22,7 @@ _KEPT = "!$%&'()*+,/:;=?@[]~"
 
 
 def split(url: str) -> SplitResult | None:
-    """The address taken apart; None for what is none. Reading it drops line breaks, so they are looked for."""
+    """The address taken apart; None for what is none. Line breaks, which ``urlsplit`` drops, are refused."""
     if _CONTROLS.search(url):
         return None
     try:

@@ -1,7 +1,7 @@
 """The storage SDK's way to the network, in the place that it keeps for one (``azure.core``'s HttpTransport).
 
-Over the same kept connections as every other call of ours, and not over ``requests``, which the SDK would bring:
-it was a third of what a cold instance had to import before its first redirect.
+Over connections that are kept as all of ours are, and not over ``requests``, which the SDK would bring: that
+was a third of what a cold instance had to import before its first redirect.
 """
 
 import ssl
@@ -130,6 +130,8 @@ def _written(request: Any) -> Written:
     data = request.data
     body = data.encode() if isinstance(data, str) else data
     headers = {"Accept-Encoding": "identity", **request.headers}
-    if "Content-Length" not in request.headers and (body is not None or request.method not in ("GET", "HEAD")):
+    if "Content-Length" not in request.headers and (
+        body is not None or request.method not in ("GET", "HEAD")
+    ):
         headers["Content-Length"] = str(len(body or b""))
     return Written(origin, request.method, target, headers, body)
