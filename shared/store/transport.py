@@ -4,6 +4,7 @@ Over connections that are kept as all of ours are, and not over ``requests``, wh
 was a third of what a cold instance had to import before its first redirect.
 """
 
+import functools
 import ssl
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
@@ -54,7 +55,6 @@ class StorageTransport(sdk.HttpTransport[Any, Any]):
         """``read_seconds``: of one wait for bytes; ``most``: connections that are kept."""
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
-        self._context: ssl.SSLContext | None = None
         self._wire = Wire(self._connection, most)
 
     def send(self, request: Any, **_: Any) -> StorageAnswer:
@@ -89,9 +89,8 @@ class StorageTransport(sdk.HttpTransport[Any, Any]):
     def _connection(self, origin: Origin) -> HTTPConnection:
         if origin.scheme == "http":
             return _Plain(origin.host, origin.port, self._connect_seconds)
-        if self._context is None:
-            self._context = _public_authorities()
-        return _Secured(origin.host, origin.port, timeout=self._connect_seconds, context=self._context)
+        context = _public_authorities()
+        return _Secured(origin.host, origin.port, timeout=self._connect_seconds, context=context)
 
 
 class _NotConnected(Exception):
@@ -114,7 +113,9 @@ class _Secured(HTTPSConnection):
             raise _NotConnected from error
 
 
+@functools.cache
 def _public_authorities() -> ssl.SSLContext:
+    """One for all accounts: reading the authorities takes longer than a trip to storage."""
     import certifi
 
     context = ssl.create_default_context(cafile=certifi.where())
