@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from typing import Any
 
 FAILURES = (HTTPException, OSError, zlib.error)
 """What a call over a wire can end with, beside what a caller's own code raises."""
@@ -42,14 +43,37 @@ class Written:
     body: bytes | None = field(repr=False)
 
 
+class Connection(HTTPConnection):
+    """A connection on which a request leaves in one piece: one record of TLS, one packet where it fits."""
+
+    _held: bytearray | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """See ``HTTPConnection.request``; the connection is open already."""
+        self._held = bytearray()
+        try:
+            super().request(*args, **kwargs)
+            held = self._held
+        finally:
+            self._held = None
+        super().send(held)
+
+    def send(self, data: Any) -> None:
+        """See ``HTTPConnection.send``."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held += data
+
+
 class Wire:
     """Sends over a kept connection, or a new one. Follows nothing, repeats nothing. Safe for many threads."""
 
-    def __init__(self, connection: Callable[[Origin], HTTPConnection], most: int = 64) -> None:
+    def __init__(self, connection: Callable[[Origin], Connection], most: int = 64) -> None:
         """``connection``: one that is not open yet; ``most``: how many are kept when nobody needs them."""
         self._connection = connection
         self._most = most
-        self._kept: list[tuple[Origin, HTTPConnection]] = []
+        self._kept: list[tuple[Origin, Connection]] = []
         self._lock = threading.Lock()
 
     def send[T](self, request: Written, read: Callable[[HTTPResponse], T], seconds: float | None = None) -> T:
@@ -81,12 +105,12 @@ class Wire:
         for _, connection in kept:
             connection.close()
 
-    def _opened(self, origin: Origin) -> HTTPConnection:
+    def _opened(self, origin: Origin) -> Connection:
         connection = self._connection(origin)
         connection.connect()
         return connection
 
-    def _taken(self, origin: Origin) -> HTTPConnection | None:
+    def _taken(self, origin: Origin) -> Connection | None:
         """The newest that is kept for the origin and was not ended meanwhile."""
         while True:
             with self._lock:
@@ -98,7 +122,7 @@ class Wire:
                 return connection
             connection.close()
 
-    def _keep(self, origin: Origin, connection: HTTPConnection) -> None:
+    def _keep(self, origin: Origin, connection: Connection) -> None:
         with self._lock:
             self._kept.insert(0, (origin, connection))
             oldest = self._kept.pop()[1] if len(self._kept) > self._most else None
@@ -144,7 +168,7 @@ class _Unpacked:
         return made
 
 
-def _is_quiet(connection: HTTPConnection) -> bool:
+def _is_quiet(connection: Connection) -> bool:
     """Whether nothing waits to be read: an end, or bytes that nobody asked for."""
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)

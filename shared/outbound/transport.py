@@ -5,11 +5,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 from shared.outbound.addresses import Addresses
+from shared.wire import Connection
 
 # The longest answer of a proxy to CONNECT.
 _PROXY_BYTES = 16_384
@@ -70,7 +70,7 @@ type Reach = Callable[[str, int], Any]
 """A socket that leads to the host's port."""
 
 
-class CheckedConnection(HTTPConnection):
+class CheckedConnection(Connection):
     """A connection over TLS, wherever ``reach`` finds the host."""
 
     default_port = 443

@@ -7,7 +7,7 @@ was a third of what a cold instance had to import before its first redirect.
 import functools
 import ssl
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from http.client import HTTPResponse, HTTPSConnection
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from azure.core.exceptions import (
 from azure.core.pipeline import transport as sdk
 from azure.core.utils import case_insensitive_dict
 
-from shared.wire import FAILURES, Origin, Wire, Written, body_of
+from shared.wire import FAILURES, Connection, Origin, Wire, Written, body_of
 
 
 class StorageAnswer(sdk.HttpResponse):
@@ -86,7 +86,7 @@ class StorageTransport(sdk.HttpTransport[Any, Any]):
     def __exit__(self, *_: object) -> None:
         """Keeps the connections: every client of the account uses them."""
 
-    def _connection(self, origin: Origin) -> HTTPConnection:
+    def _connection(self, origin: Origin) -> Connection:
         if origin.scheme == "http":
             return _Plain(origin.host, origin.port, self._connect_seconds)
         context = _public_authorities()
@@ -97,7 +97,7 @@ class _NotConnected(Exception):
     """Nothing was sent yet."""
 
 
-class _Plain(HTTPConnection):
+class _Plain(Connection):
     def connect(self) -> None:
         try:
             super().connect()
@@ -105,7 +105,7 @@ class _Plain(HTTPConnection):
             raise _NotConnected from error
 
 
-class _Secured(HTTPSConnection):
+class _Secured(Connection, HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
