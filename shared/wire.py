@@ -4,6 +4,7 @@ On the standard library's client, which the Functions library loads anyway: anot
 a fifth of its start, and every call several times the processor's time.
 """
 
+import re
 import select
 import threading
 import zlib
@@ -11,12 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
+from urllib.parse import quote
 
 FAILURES = (HTTPException, OSError, zlib.error)
 """What a call over a wire can end with, beside what a caller's own code raises."""
 _CHUNK = 65_536
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _EITHER_HEADER = 32 + zlib.MAX_WBITS
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PLAIN = "!$%&'()*+,/:;=?@[]~"
 
 
 class TooLarge(Exception):
@@ -128,6 +132,12 @@ class Wire:
             oldest = self._kept.pop()[1] if len(self._kept) > self._most else None
         if oldest is not None:
             oldest.close()
+
+
+def target(path: str, query: str = "") -> str:
+    """What is asked of a server; whatever has no place in a request's first line is percent-encoded."""
+    text = f"{path or '/'}?{query}" if query else path or "/"
+    return quote(_LONE_PERCENT.sub("%25", text), safe=_PLAIN)
 
 
 def body_of(response: HTTPResponse, most: int | None = None) -> bytes:

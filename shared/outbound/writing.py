@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
-from shared.wire import Origin, Written
+from shared.wire import Origin, Written, target
 
 type Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -17,8 +17,6 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # Line breaks would begin another header; blanks around a value are no part of it (RFC 9110 5.5).
 _VALUE = re.compile(r"(?!\s)[^\r\n\x00]*")
-_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_KEPT = "!$%&'()*+,/:;=?@[]~"
 
 
 def split(url: str) -> SplitResult | None:
@@ -54,14 +52,17 @@ def written(
             raise ValueError("a header that would not stay in its line")
         value.encode("latin-1")
         lines[name] = value
-    origin = Origin("https", _host(parts.hostname or ""), parts.port or 443)
+    origin = Origin("https", _host(parts), parts.port or 443)
     return Written(origin, method, _target(parts, query), lines, sent)
 
 
-def _host(name: str) -> str:
+def _host(parts: SplitResult) -> str:
+    name = parts.hostname or ""
     if ":" in name:
-        ip_address(name)
-        return name
+        # No zone, and nothing between the bracket and the port.
+        if "%" in name or parts.netloc.rpartition("]")[2][:1] not in ("", ":"):
+            raise ValueError("not an address")
+        return str(ip_address(name))
     if not name.isascii():
         import idna
 
@@ -72,15 +73,21 @@ def _host(name: str) -> str:
 
 
 def _target(parts: SplitResult, query: Query | None) -> str:
-    """Path and query; dots are resolved as RFC 3986 5.2.4 says, and what has no place there is encoded."""
-    path = urljoin("https://host", parts.path) if "/." in parts.path else parts.path
-    path = path.removeprefix("https://host") or "/"
-    asked = [one for one in (parts.query, urlencode(query) if query else "") if one]
-    return "?".join(_quoted(one) for one in (path, "&".join(asked)) if one)
+    asked = urlencode(query) if query else ""
+    path = _without_dots(parts.path) if "/." in parts.path else parts.path
+    return target(path, f"{parts.query}&{asked}" if parts.query and asked else parts.query or asked)
 
 
-def _quoted(text: str) -> str:
-    return quote(_LONE_PERCENT.sub("%25", text), safe=_KEPT)
+def _without_dots(path: str) -> str:
+    """RFC 3986 5.2.4: what is asked for is what was checked, whoever would resolve the dots."""
+    kept: list[str] = []
+    _, *segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            kept[-1:] = []
+        elif segment != ".":
+            kept.append(segment)
+    return "/".join(["", *kept, *([""] if segments[-1] in (".", "..") else [])])
 
 
 def _body(form: Mapping[str, str] | None, json: Any, body: bytes | str | None) -> tuple[bytes | None, str]:

@@ -20,7 +20,7 @@ from azure.core.exceptions import (
 from azure.core.pipeline import transport as sdk
 from azure.core.utils import case_insensitive_dict
 
-from shared.wire import FAILURES, Connection, Origin, Wire, Written, body_of
+from shared.wire import FAILURES, Connection, Origin, Wire, Written, body_of, target
 
 
 class StorageAnswer(sdk.HttpResponse):
@@ -127,7 +127,6 @@ def _public_authorities() -> ssl.SSLContext:
 def _written(request: Any) -> Written:
     parts = urlsplit(request.url)
     origin = Origin(parts.scheme, parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443))
-    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     data = request.data
     body = data.encode() if isinstance(data, str) else data
     headers = {"Accept-Encoding": "identity", **request.headers}
@@ -135,4 +134,4 @@ def _written(request: Any) -> Written:
         body is not None or request.method not in ("GET", "HEAD")
     ):
         headers["Content-Length"] = str(len(body or b""))
-    return Written(origin, request.method, target, headers, body)
+    return Written(origin, request.method, target(parts.path, parts.query), headers, body)
