@@ -58,7 +58,7 @@ def written(
 
 def _host(parts: SplitResult) -> str:
     name = parts.hostname or ""
-    if ":" in name:
+    if "[" in parts.netloc:
         # No zone, and nothing between the bracket and the port.
         if "%" in name or parts.netloc.rpartition("]")[2][:1] not in ("", ":"):
             raise ValueError("not an address")
