@@ -130,8 +130,8 @@ def _written(request: Any) -> Written:
     data = request.data
     body = data.encode() if isinstance(data, str) else data
     headers = {"Accept-Encoding": "identity", **request.headers}
-    if "Content-Length" not in request.headers and (
-        body is not None or request.method not in ("GET", "HEAD")
-    ):
+    if body is not None or request.method not in ("GET", "HEAD"):
+        # The SDK counts the letters of a text, not its bytes.
+        headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
         headers["Content-Length"] = str(len(body or b""))
     return Written(origin, request.method, target(parts.path, parts.query), headers, body)
