@@ -13,7 +13,8 @@ type Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
 DEFAULTS = {"User-Agent": "Antesala/1", "Accept": "application/json", "Accept-Encoding": "gzip"}
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+# RFC 1035 2.3.4, and the underscore that names on one machine may have.
+_HOST = re.compile(r"(?=.{1,254}\Z)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # Line breaks would begin another header; blanks around a value are no part of it (RFC 9110 5.5).
 _VALUE = re.compile(r"(?!\s)[^\r\n\x00]*")

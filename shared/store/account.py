@@ -29,7 +29,7 @@ _OPTIONS: dict[str, Any] = {
 }
 
 # At levels INFO and DEBUG they write every request's address, which holds the keys of rows, into the log;
-# urllib3 also at WARNING, of an answer with broken headers.
+# urllib3, below Azure's own libraries, also at WARNING, of an answer with broken headers.
 for _name, _level in (("azure", logging.WARNING), ("urllib3", logging.ERROR)):
     logging.getLogger(_name).setLevel(_level)
 

@@ -110,6 +110,9 @@ def test_a_query_should_add_no_header(outbound: Outbound, serve: Serve) -> None:
         "[::1]x",
         "[::1]@[::2]",
         "[v1.x]",
+        "a..example",
+        "a" * 64 + ".example",
+        ".".join(["a" * 60] * 5),
         "-a.example",
     ],
 )
