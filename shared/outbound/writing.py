@@ -44,8 +44,8 @@ def written(
     """The request; ValueError if it cannot be written down."""
     sent, kind = _body(form, json, body)
     lines = DEFAULTS | ({"Content-Type": kind} if kind else {})
-    if sent is not None or method not in ("GET", "HEAD"):
-        lines["Content-Length"] = str(len(sent or b""))
+    if sent is None and method not in ("GET", "HEAD"):
+        lines["Content-Length"] = "0"
     given = {name.lower() for name in headers}
     lines = {name: value for name, value in lines.items() if name.lower() not in given}
     for name, value in headers.items():

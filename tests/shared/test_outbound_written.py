@@ -126,9 +126,10 @@ def test_a_name_in_another_script_should_be_asked_for_as_the_name_system_spells_
     outbound: Outbound, names: Names
 ) -> None:
     names.book["xn--krankenhuser-ncb.example"] = ["169.254.169.254"]
-    with pytest.raises(AddressRefused, match="where no service of ours is"):
-        outbound.send("GET", "https://Krankenhäuser.example/", service="test")
-    assert names.asked == ["xn--krankenhuser-ncb.example"]
+    for spelled in ("Krankenhäuser", "\uff4brankenh\u0061\u0308user"):
+        with pytest.raises(AddressRefused, match="where no service of ours is"):
+            outbound.send("GET", f"https://{spelled}.example/", service="test")
+    assert names.asked == ["xn--krankenhuser-ncb.example"] * 2
     with pytest.raises(AddressRefused, match="written down"):
         outbound.send("GET", "https://\u2260\u0338.example/", service="test")
 

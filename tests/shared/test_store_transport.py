@@ -116,14 +116,16 @@ def test_a_silent_handshake_should_not_last(transport: StorageTransport, serve: 
             lambda sock, _: sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}") or sock.close(),
             ServiceResponseError,
         ),
-        (lambda *_: time.sleep(0.6), ServiceResponseTimeoutError),
+        (lambda *_: time.sleep(0.8), ServiceResponseTimeoutError),
     ],
 )
 def test_what_may_have_been_done_should_be_told_apart(
-    transport: StorageTransport, serve: Serve, behaviour: Any, kind: type[Exception]
+    serve: Serve, behaviour: Any, kind: type[Exception]
 ) -> None:
+    transport = StorageTransport(5, 0.2, 4)
     with pytest.raises(kind) as caught:
         transport.send(asked(serve(Plain(behaviour), None), f"/{SECRET}"))
+    transport.close()
     assert SECRET not in str(caught.value)
 
 

@@ -12,6 +12,7 @@ import trustme
 
 from shared.errors import AnswerRefused, Unreachable
 from shared.outbound import Outbound
+from shared.wire import Connection, Origin, Wire, Written, body_of
 from tests.fakes import FakeClock
 from tests.shared.hostile import answer
 from tests.shared.outward import HOST, Serve, address, get
@@ -68,6 +69,20 @@ def test_an_answer_that_was_refused_should_not_stay_on_a_kept_connection(
         get(outbound, server, max_bytes=100)
     assert len(get(outbound, server).json()) == 2_000
     assert server.connections == 2
+
+
+def test_what_is_left_unread_should_end_the_connection(serve: Serve) -> None:
+    def behave(sock: socket.socket, _: bytes) -> None:
+        while sock.recv(65_536):
+            answer(b"x" * 100_000)(sock, b"")
+
+    server = serve(behave, None)
+    wire = Wire(lambda origin: Connection(origin.host, origin.port))
+    request = Written(Origin("http", "127.0.0.1", server.port), "GET", "/", {}, None)
+    assert [wire.send(request, lambda response: response.status) for _ in range(2)] == [200, 200]
+    assert [len(wire.send(request, body_of)) for _ in range(2)] == [100_000, 100_000]
+    assert server.connections == 3
+    wire.close()
 
 
 def test_a_connection_should_serve_its_own_host_only(outbound: Outbound, serve: Serve) -> None:
@@ -206,20 +221,27 @@ def test_the_hospital_should_be_checked_by_name_through_a_proxy_too(
     "greeting",
     [
         b"HTTP/1.1 407 Who\r\n\r\n",
-        b"HTTP/1.1 200",
-        b"200 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000,
+        b"HTTP/1.1 302 Elsewhere\r\n\r\n",
+        b"220 200 OK\r\n\r\n",
+        HEAD + b"X: " + b"x" * 20_000 + b"\r\n\r\n",
     ],
 )
 def test_a_proxy_that_refuses_should_be_no_way(
     clock: FakeClock, bundle: str, serve: Serve, greeting: bytes
 ) -> None:
     server = serve(answer())
-    proxy = serve(once(greeting), None)
+    proxy = serve(tunnel(server.port, greeting, []), None)
     outbound = Outbound(clock, ca_bundle=bundle, proxy_url=f"http://127.0.0.1:{proxy.port}")
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable, match="ConnectionError"):
         get(outbound, server)
-    assert server.connections == 0
+    assert server.requests == []
+
+
+def test_a_proxy_that_says_half_should_be_no_way(clock: FakeClock, bundle: str, serve: Serve) -> None:
+    proxy = serve(once(b"HTTP/1.1 200 OK\r\n"), None)
+    outbound = Outbound(clock, ca_bundle=bundle, proxy_url=f"http://127.0.0.1:{proxy.port}")
+    with pytest.raises(Unreachable, match="ConnectionError"):
+        outbound.send("GET", f"https://{HOST}/", service="test", timeout=2)
 
 
 def test_a_proxy_that_drips_should_end_with_the_deadline(clock: FakeClock, bundle: str, serve: Serve) -> None:
