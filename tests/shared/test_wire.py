@@ -238,7 +238,11 @@ def test_a_proxy_that_refuses_should_be_no_way(
 
 
 def test_a_proxy_that_says_half_should_be_no_way(clock: FakeClock, bundle: str, serve: Serve) -> None:
-    proxy = serve(once(b"HTTP/1.1 200 OK\r\n"), None)
+    def behave(sock: socket.socket, _: bytes) -> None:
+        sock.recv(65_536)
+        sock.sendall(b"HTTP/1.1 200 OK\r\n")
+
+    proxy = serve(behave, None)
     outbound = Outbound(clock, ca_bundle=bundle, proxy_url=f"http://127.0.0.1:{proxy.port}")
     with pytest.raises(Unreachable, match="ConnectionError"):
         outbound.send("GET", f"https://{HOST}/", service="test", timeout=2)
