@@ -1,7 +1,7 @@
 """Connections that keep the policy: to checked addresses only, and never longer than the call's deadline.
 
-Uses only hooks that urllib3 and ``ssl`` offer for it: a pool's ``ConnectionCls``, ``pool_classes_by_scheme``,
-and a context's ``sslsocket_class``.
+On urllib3, by hooks that it and ``ssl`` offer for it: a pool's ``ConnectionCls``, a manager's
+``pool_classes_by_scheme``, and a context's ``sslsocket_class``.
 """
 
 import socket
@@ -11,9 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPSConnectionPool
+from urllib3 import HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import create_connection
@@ -68,38 +66,37 @@ def tls_context(ca_bundle: str) -> ssl.SSLContext:
     return context
 
 
-class CheckedAdapter(HTTPAdapter):
-    """requests' way to the network, through connections that check whom they reach."""
-
-    def __init__(self, context: ssl.SSLContext, addresses: Addresses | None) -> None:
-        """Without ``addresses`` nothing is checked here: a proxy resolves the names."""
-        self._context = context
-        self._addresses = addresses
-        super().__init__(pool_connections=POOLED, pool_maxsize=POOLED, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """See ``HTTPAdapter.init_poolmanager``."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        if self._addresses is not None:
-            self.poolmanager.pool_classes_by_scheme = {"https": _pool_class(self._addresses)}
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """See ``HTTPAdapter.proxy_manager_for``."""
-        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        """The pool's key without TLS options: they stand in our context, and no caller can change them."""
-        host, _ = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {}
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing: the stock method would read the public bundle into our context once per connection."""
+def manager(context: ssl.SSLContext, addresses: Addresses, proxy_url: str) -> PoolManager:
+    """Kept connections to every host; with a proxy, which resolves the names, nothing is checked here."""
+    kept: dict[str, Any] = {"num_pools": POOLED, "maxsize": POOLED, "ssl_context": context}
+    if proxy_url:
+        return ProxyManager(proxy_url, proxy_ssl_context=context, **kept)
+    made = PoolManager(**kept)
+    made.pool_classes_by_scheme = {"https": _pool_class(addresses)}
+    return made
 
 
 def _pool_class(addresses: Addresses) -> type[HTTPSConnectionPool]:
     class CheckedConnection(HTTPSConnection):
+        _held: bytearray | None = None
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            """See ``HTTPConnection.request``: in one piece, as one record of TLS where it fits."""
+            self._held = bytearray()
+            try:
+                super().request(*args, **kwargs)
+                held = bytes(self._held)
+            finally:
+                self._held = None
+            super().send(held)
+
+        def send(self, data: Any) -> None:
+            """See ``HTTPConnection.send``."""
+            if self._held is None:
+                super().send(data)
+            else:
+                self._held += data
+
         def _new_conn(self) -> socket.socket:
             failure, port = OSError("no address"), self.port or 443
             for address in addresses.of(self.host, port, deadline.left()):
