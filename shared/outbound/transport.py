@@ -39,21 +39,29 @@ class Deadline(threading.local):
 deadline = Deadline()
 
 
-class PunctualSocket(ssl.SSLSocket):
-    """A TLS socket on which every wait ends with the call's deadline.
+class _Punctual:
+    """A socket on which every wait ends with the call's deadline.
 
     A time-out per read, as usual, would let a server that sends a byte now and then hold the call for ever.
     """
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """See ``socket.recv_into``."""
-        self.settimeout(deadline.left())
-        return super().recv_into(*args, **kwargs)
+        self.settimeout(deadline.left())  # type: ignore[attr-defined]
+        return super().recv_into(*args, **kwargs)  # type: ignore[misc, no-any-return]
 
     def send(self, *args: Any, **kwargs: Any) -> int:
-        """See ``socket.send``; ``sendall`` comes by here, too."""
-        self.settimeout(deadline.left())
-        return super().send(*args, **kwargs)
+        """See ``socket.send``; TLS's ``sendall`` comes by here, too."""
+        self.settimeout(deadline.left())  # type: ignore[attr-defined]
+        return super().send(*args, **kwargs)  # type: ignore[misc, no-any-return]
+
+
+class PunctualSocket(_Punctual, ssl.SSLSocket):
+    """One that speaks TLS."""
+
+
+class PunctualPlainSocket(_Punctual, socket.socket):
+    """One to a proxy, before it speaks TLS."""
 
 
 def tls_context(ca_bundle: str) -> ssl.SSLContext:
@@ -70,34 +78,41 @@ def manager(context: ssl.SSLContext, addresses: Addresses, proxy_url: str) -> Po
     """Kept connections to every host; with a proxy, which resolves the names, nothing is checked here."""
     kept: dict[str, Any] = {"num_pools": POOLED, "maxsize": POOLED, "ssl_context": context}
     if proxy_url:
-        return ProxyManager(proxy_url, proxy_ssl_context=context, **kept)
-    made = PoolManager(**kept)
-    made.pool_classes_by_scheme = {"https": _pool_class(addresses)}
+        made: PoolManager = ProxyManager(proxy_url, proxy_ssl_context=context, **kept)
+    else:
+        made = PoolManager(**kept)
+    made.pool_classes_by_scheme = {"https": _pool_class(None if proxy_url else addresses)}
     return made
 
 
-def _pool_class(addresses: Addresses) -> type[HTTPSConnectionPool]:
-    class CheckedConnection(HTTPSConnection):
-        _held: bytearray | None = None
+class _Whole(HTTPSConnection):
+    """Sends a request in one piece: one record of TLS, one packet where it fits."""
 
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            """See ``HTTPConnection.request``: in one piece, as one record of TLS where it fits."""
-            self._held = bytearray()
-            try:
-                super().request(*args, **kwargs)
-                held = bytes(self._held)
-            finally:
-                self._held = None
-            super().send(held)
+    _held: bytearray | None = None
 
-        def send(self, data: Any) -> None:
-            """See ``HTTPConnection.send``."""
-            if self._held is None:
-                super().send(data)
-            else:
-                self._held += data
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """See ``HTTPConnection.request``."""
+        self._held = bytearray()
+        try:
+            super().request(*args, **kwargs)
+            held = bytes(self._held)
+        finally:
+            self._held = None
+        super().send(held)
 
+    def send(self, data: Any) -> None:
+        """See ``HTTPConnection.send``."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held += data
+
+
+def _pool_class(addresses: Addresses | None) -> type[HTTPSConnectionPool]:
+    class Connection(_Whole):
         def _new_conn(self) -> socket.socket:
+            if addresses is None:
+                return PunctualPlainSocket(fileno=super()._new_conn().detach())
             failure, port = OSError("no address"), self.port or 443
             for address in addresses.of(self.host, port, deadline.left()):
                 try:
@@ -106,7 +121,7 @@ def _pool_class(addresses: Addresses) -> type[HTTPSConnectionPool]:
                     failure = error
             raise NewConnectionError(self, "no connection") from failure
 
-    class CheckedPool(HTTPSConnectionPool):
-        ConnectionCls: Callable[..., Any] = CheckedConnection  # type: ignore[assignment]
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls: Callable[..., Any] = Connection  # type: ignore[assignment]
 
-    return CheckedPool
+    return Pool
