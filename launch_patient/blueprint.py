@@ -1,24 +1,34 @@
-"""The patient's routes. A trigger holds no rule: one call in, one response out."""
+"""The patient's routes. A trigger holds no rule: one call in, one response out.
+
+The door is imported at its first request: a clinician's launch on a cold instance does not wait for it.
+"""
 
 import functools
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from launch_patient.device_test import DeviceTest
-from launch_patient.launch import PatientDoor
 from shared import edge
 from shared.wiring import services
+
+if TYPE_CHECKING:
+    from launch_patient.device_test import DeviceTest
+    from launch_patient.launch import PatientDoor
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
 
 @functools.cache
-def _door() -> PatientDoor:
+def _door() -> "PatientDoor":
+    from launch_patient.launch import PatientDoor
+
     return PatientDoor(services())
 
 
 @functools.cache
-def _device_test() -> DeviceTest:
+def _device_test() -> "DeviceTest":
+    from launch_patient.device_test import DeviceTest
+
     return DeviceTest(services())
 
 

@@ -1,24 +1,34 @@
-"""The clinician's routes. A trigger holds no rule: one call in, one response out."""
+"""The clinician's routes. A trigger holds no rule: one call in, one response out.
+
+The door is imported at its first request: a patient's launch on a cold instance does not wait for it.
+"""
 
 import functools
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from launch_provider.launch import ProviderDoor
-from launch_provider.visit_view import VisitView
 from shared import edge
 from shared.wiring import services
+
+if TYPE_CHECKING:
+    from launch_provider.launch import ProviderDoor
+    from launch_provider.visit_view import VisitView
 
 bp = func.Blueprint()  # type: ignore[no-untyped-call]
 
 
 @functools.cache
-def _door() -> ProviderDoor:
+def _door() -> "ProviderDoor":
+    from launch_provider.launch import ProviderDoor
+
     return ProviderDoor(services())
 
 
 @functools.cache
-def _view() -> VisitView:
+def _view() -> "VisitView":
+    from launch_provider.visit_view import VisitView
+
     return VisitView(services())
 
 

@@ -1,7 +1,7 @@
 """The webhooks, and one queue function of each kind per region. A trigger holds no rule.
 
-What takes messages from queues is imported with the first of them: on the plan it runs on instances of its
-own (``function:fold_americas``), and a launch on a cold instance does not wait for it.
+What takes notifications, and messages from queues, is imported with the first of them: on the plan the queues
+have instances of their own (``function:fold_americas``), and a launch on a cold instance waits for neither.
 """
 
 import functools
@@ -12,13 +12,13 @@ import azure.functions as func
 from shared import edge
 from shared.connection import Approved, Region
 from shared.wiring import enabled_regions, services
-from writeback_function.ingress import NOTIFICATION_BYTES, Ingress
 from writeback_function.taking import taken
 
 if TYPE_CHECKING:
     from shared.ehr.registry import Adapters
     from writeback_function.deliver import Deliver
     from writeback_function.fold import Fold
+    from writeback_function.ingress import Ingress
     from writeback_function.outbox import Outbox
     from writeback_function.poison import Poison
     from writeback_function.tend import Tend
@@ -30,7 +30,9 @@ HOURLY = "0 17 * * * *"
 
 
 @functools.cache
-def _ingress() -> Ingress:
+def _ingress() -> "Ingress":
+    from writeback_function.ingress import Ingress
+
     house = services()
     return Ingress(house.stores, house.contexts, house.sealer, house.pseudonyms, house.clock)
 
@@ -122,7 +124,7 @@ def _poison() -> "Poison":
 @edge.traced
 def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
     """Call events from Microsoft Graph."""
-    return edge.api(req, _ingress().notifications, services=services(), body_limit=NOTIFICATION_BYTES)
+    return _answered(req, _ingress().notifications)
 
 
 @bp.function_name("attendance_lifecycle")
@@ -130,7 +132,13 @@ def attendance_notifications(req: func.HttpRequest) -> func.HttpResponse:
 @edge.traced
 def attendance_lifecycle(req: func.HttpRequest) -> func.HttpResponse:
     """What becomes of subscriptions, from Microsoft Graph."""
-    return edge.api(req, _ingress().lifecycle, services=services(), body_limit=NOTIFICATION_BYTES)
+    return _answered(req, _ingress().lifecycle)
+
+
+def _answered(req: func.HttpRequest, handle: edge.Handler) -> func.HttpResponse:
+    from writeback_function.ingress import NOTIFICATION_BYTES
+
+    return edge.api(req, handle, services=services(), body_limit=NOTIFICATION_BYTES)
 
 
 def _register(region: Region) -> None:

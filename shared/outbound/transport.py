@@ -1,7 +1,7 @@
 """Connections that keep the policy: to checked addresses only, and never longer than the call's deadline.
 
-Uses only hooks that urllib3 and ``ssl`` offer for it: a pool's ``ConnectionCls``, ``pool_classes_by_scheme``,
-and a context's ``sslsocket_class``.
+On urllib3, by hooks that it and ``ssl`` offer for it: a pool's ``ConnectionCls``, a manager's
+``pool_classes_by_scheme``, and a context's ``sslsocket_class``.
 """
 
 import socket
@@ -11,9 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPSConnectionPool
+from urllib3 import HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import create_connection
@@ -41,21 +39,29 @@ class Deadline(threading.local):
 deadline = Deadline()
 
 
-class PunctualSocket(ssl.SSLSocket):
-    """A TLS socket on which every wait ends with the call's deadline.
+class _Punctual:
+    """A socket on which every wait ends with the call's deadline.
 
     A time-out per read, as usual, would let a server that sends a byte now and then hold the call for ever.
     """
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         """See ``socket.recv_into``."""
-        self.settimeout(deadline.left())
-        return super().recv_into(*args, **kwargs)
+        self.settimeout(deadline.left())  # type: ignore[attr-defined]
+        return super().recv_into(*args, **kwargs)  # type: ignore[misc, no-any-return]
 
     def send(self, *args: Any, **kwargs: Any) -> int:
-        """See ``socket.send``; ``sendall`` comes by here, too."""
-        self.settimeout(deadline.left())
-        return super().send(*args, **kwargs)
+        """See ``socket.send``; TLS's ``sendall`` comes by here, too."""
+        self.settimeout(deadline.left())  # type: ignore[attr-defined]
+        return super().send(*args, **kwargs)  # type: ignore[misc, no-any-return]
+
+
+class PunctualSocket(_Punctual, ssl.SSLSocket):
+    """One that speaks TLS."""
+
+
+class PunctualPlainSocket(_Punctual, socket.socket):
+    """One to a proxy, before it speaks TLS."""
 
 
 def tls_context(ca_bundle: str) -> ssl.SSLContext:
@@ -68,39 +74,45 @@ def tls_context(ca_bundle: str) -> ssl.SSLContext:
     return context
 
 
-class CheckedAdapter(HTTPAdapter):
-    """requests' way to the network, through connections that check whom they reach."""
-
-    def __init__(self, context: ssl.SSLContext, addresses: Addresses | None) -> None:
-        """Without ``addresses`` nothing is checked here: a proxy resolves the names."""
-        self._context = context
-        self._addresses = addresses
-        super().__init__(pool_connections=POOLED, pool_maxsize=POOLED, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """See ``HTTPAdapter.init_poolmanager``."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        if self._addresses is not None:
-            self.poolmanager.pool_classes_by_scheme = {"https": _pool_class(self._addresses)}
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """See ``HTTPAdapter.proxy_manager_for``."""
-        return super().proxy_manager_for(proxy, **kwargs, ssl_context=self._context)
-
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        """The pool's key without TLS options: they stand in our context, and no caller can change them."""
-        host, _ = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {}
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing: the stock method would read the public bundle into our context once per connection."""
+def manager(context: ssl.SSLContext, addresses: Addresses, proxy_url: str) -> PoolManager:
+    """Kept connections to every host; with a proxy, which resolves the names, nothing is checked here."""
+    kept: dict[str, Any] = {"num_pools": POOLED, "maxsize": POOLED, "ssl_context": context}
+    if proxy_url:
+        made: PoolManager = ProxyManager(proxy_url, proxy_ssl_context=context, **kept)
+    else:
+        made = PoolManager(**kept)
+    made.pool_classes_by_scheme = {"https": _pool_class(None if proxy_url else addresses)}
+    return made
 
 
-def _pool_class(addresses: Addresses) -> type[HTTPSConnectionPool]:
-    class CheckedConnection(HTTPSConnection):
+class _Whole(HTTPSConnection):
+    """Sends a request in one piece: one record of TLS, one packet where it fits."""
+
+    _held: bytearray | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """See ``HTTPConnection.request``."""
+        self._held = bytearray()
+        try:
+            super().request(*args, **kwargs)
+            held = bytes(self._held)
+        finally:
+            self._held = None
+        super().send(held)
+
+    def send(self, data: Any) -> None:
+        """See ``HTTPConnection.send``."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held += data
+
+
+def _pool_class(addresses: Addresses | None) -> type[HTTPSConnectionPool]:
+    class Connection(_Whole):
         def _new_conn(self) -> socket.socket:
+            if addresses is None:
+                return PunctualPlainSocket(fileno=super()._new_conn().detach())
             failure, port = OSError("no address"), self.port or 443
             for address in addresses.of(self.host, port, deadline.left()):
                 try:
@@ -109,7 +121,7 @@ def _pool_class(addresses: Addresses) -> type[HTTPSConnectionPool]:
                     failure = error
             raise NewConnectionError(self, "no connection") from failure
 
-    class CheckedPool(HTTPSConnectionPool):
-        ConnectionCls: Callable[..., Any] = CheckedConnection  # type: ignore[assignment]
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls: Callable[..., Any] = Connection  # type: ignore[assignment]
 
-    return CheckedPool
+    return Pool

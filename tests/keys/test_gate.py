@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from shared import wiring
+from shared import building, wiring
 from shared.errors import Unreachable
 from shared.key_gate import KeyGate
 from shared.key_review import Finding, KeysError
@@ -130,7 +130,7 @@ def test_production_builds_nothing_on_keys_that_somebody_could_guess(
     vault = sound(clock.now())
     vault.secrets["visit-keys"] = keys
     vault.secrets["ehr-signing-keys"] = "[]"
-    monkeypatch.setattr(wiring, "secrets_of", lambda *_: vault)
+    monkeypatch.setattr(building, "secrets_of", lambda *_: vault)
     with pytest.raises(KeysError) as refused:
         wiring.build(production(), clock)
     # Told together with what was not looked at yet.
@@ -143,7 +143,7 @@ def test_production_reads_two_secrets_before_its_first_answer(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vault = sound(clock.now())
-    monkeypatch.setattr(wiring, "secrets_of", lambda *_: vault)
+    monkeypatch.setattr(building, "secrets_of", lambda *_: vault)
     made = wiring.build(production(), clock)
     assert vault.reads == ["sealing-keys", "visit-keys"]
     assert made.key_review.findings() == ()

@@ -13,7 +13,10 @@ type Behaviour = Callable[[socket.socket, bytes], None]
 
 
 class HostileServer:
-    """Listens on 127.0.0.1; every request's head is kept in ``requests`` before ``behaviour`` answers it."""
+    """Listens on 127.0.0.1; every request is kept in ``requests`` before ``behaviour`` answers it.
+
+    ``records``: in how many records of TLS each came.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class HostileServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.requests: list[bytes] = []
+        self.records: list[int] = []
         self.connections = 0
         self.over = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -60,25 +64,31 @@ class HostileServer:
                 self._behaviour(raw, b"")
                 return
             with self._context.wrap_socket(raw, server_side=True) as tls:
-                while (head := _head(tls)) and not self.over.is_set():
+                while (head := self._head(tls)) and not self.over.is_set():
                     self.requests.append(head)
                     self._behaviour(tls, head)
 
+    def _head(self, sock: socket.socket) -> bytes:
+        data, records = b"", 0
 
-def _head(sock: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        chunk = sock.recv(65_536)
-        if not chunk:
-            return b""
-        data += chunk
-    head, _, body = data.partition(b"\r\n\r\n")
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            while len(body) < int(value):
-                body += sock.recv(65_536)
-    return head + b"\r\n\r\n" + body
+        def more() -> bytes:
+            nonlocal records
+            records += 1
+            return sock.recv(65_536)
+
+        while b"\r\n\r\n" not in data:
+            chunk = more()
+            if not chunk:
+                return b""
+            data += chunk
+        head, _, body = data.partition(b"\r\n\r\n")
+        for line in head.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                while len(body) < int(value):
+                    body += more()
+        self.records.append(records)
+        return head + b"\r\n\r\n" + body
 
 
 def answer(body: bytes = b"{}", status: str = "200 OK", *headers: str) -> Behaviour:

@@ -6,7 +6,6 @@ import threading
 import time
 import traceback
 import tracemalloc
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,76 +19,8 @@ from shared.outbound.addresses import Addresses, kind_of
 from shared.settings import Settings
 from tests.fakes import FakeClock
 from tests.shared.hostile import HostileServer, answer, drip
+from tests.shared.outward import HOST, Names, Serve, address, get
 from tests.shared.test_settings import SANDBOX
-
-HOST = "hospital.example"
-
-type Serve = Callable[..., HostileServer]
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def certificate(authority: trustme.CA) -> trustme.LeafCert:
-    return authority.issue_cert(HOST, "localhost")
-
-
-@pytest.fixture
-def serve(certificate: trustme.LeafCert) -> Iterator[Serve]:
-    servers = []
-
-    def start(behaviour: Any, leaf: Any = certificate, newest: Any = None) -> Any:
-        server = HostileServer(leaf, behaviour, newest)
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        server.__exit__()
-
-
-class Names:
-    """A resolver with an address book; remembers what it was asked."""
-
-    def __init__(self, **book: Any) -> None:
-        self.book = {HOST: ["127.0.0.1"], **{name.replace("_", "."): rows for name, rows in book.items()}}
-        self.asked: list[str] = []
-
-    def __call__(self, host: str, port: int) -> Any:
-        self.asked.append(host)
-        rows = self.book.get(host)
-        if rows is None:
-            raise OSError("no such name")
-        return rows.pop(0) if rows and isinstance(rows[0], list) else rows
-
-
-@pytest.fixture
-def names() -> Names:
-    return Names()
-
-
-@pytest.fixture
-def outbound(clock: FakeClock, bundle: str, names: Names) -> Outbound:
-    return Outbound(clock, private_hosts=frozenset({HOST}), ca_bundle=bundle, resolve=names)
-
-
-def address(server: Any, path: Any = "/x") -> Any:
-    return f"https://{HOST}:{server.port}{path}"
-
-
-def get(outbound: Outbound, server: Any, path: Any = "/x", **options: Any) -> Any:
-    return outbound.send("GET", address(server, path), service="test", **options)
-
 
 # -- what is sent and what comes back --------------------------------------------------------------
 
