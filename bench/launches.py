@@ -1,6 +1,5 @@
 """Whole launches over services as slow as real ones, beside the longest chain of unavoidable waits."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,11 +9,15 @@ from bench.seeds import Side, connect, launch_url, launched, link
 from bench.walking import Walker
 
 EHR_TOKEN, CREATE, PATCH, SUBSCRIBE, JOIN_URL, ENTRA_TOKEN = 0.150, 0.300, 0.200, 0.400, 0.150, 0.150
-# What the simulated Graph takes by itself for one call.
-GRAPH_OWN = 0.004
 ROUNDS = 20
 _AIM = Aim("ratio", 1.10)
-DELAYS = {"create_or_get": CREATE, "patch": PATCH, "join_url": JOIN_URL, "token": ENTRA_TOKEN}
+DELAYS = {
+    "create_or_get": CREATE,
+    "patch": PATCH,
+    "subscription": SUBSCRIBE,
+    "join_url": JOIN_URL,
+    "token": ENTRA_TOKEN,
+}
 
 
 @dataclass(frozen=True)
@@ -73,25 +76,12 @@ def _rounds(running: House) -> dict[str, list[float]]:
 
 
 def slow(running: House) -> None:
-    """Lets the services take their time, what they take by themselves included.
+    """Lets the services take their time in all, what they do meanwhile included.
 
-    The EHR, which checks our signature and makes one, sees to that itself; a subscription contains two
-    handshakes with the app.
+    The EHR checks our signature and makes one, and a subscription contains two handshakes with the app.
     """
-    ehr = {"token_slow_seconds": EHR_TOKEN}
-    delays = {name: max(0.0, seconds - GRAPH_OWN) for name, seconds in DELAYS.items()}
-    delays["subscription"] = max(0.0, SUBSCRIBE - handshakes(running) - GRAPH_OWN)
-    running.ask("epic", "PATCH", "/sandbox/failures", ehr)
-    running.ask("m365", "PATCH", "/sandbox/failures", {"delays": delays})
-
-
-def handshakes(running: House) -> float:
-    """Seconds that the app's two handshakes take, which a subscription's 400 ms contain."""
-    begun = time.perf_counter()
-    for kind in ("notifications", "lifecycle"):
-        url = f"{running.at.app_tls_url}/attendance/{kind}?validationToken=here"
-        running.session.post(url, timeout=10).raise_for_status()
-    return time.perf_counter() - begun
+    running.ask("epic", "PATCH", "/sandbox/failures", {"token_slow_seconds": EHR_TOKEN})
+    running.ask("m365", "PATCH", "/sandbox/failures", {"delays": DELAYS})
 
 
 def _once(running: House, case: Case, visit: int) -> float:

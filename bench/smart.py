@@ -31,6 +31,7 @@ from sandbox.children import python
 from shared.connection import Approved, VisitSource
 from shared.keys import SigningKey
 from shared.launch import Finished, SmartFlow
+from shared.smart.id_token import Identity, IdTokens
 from shared.web import Request
 
 ROUNDS, WARM = 120, 6
@@ -68,8 +69,10 @@ def measure() -> Iterator[Figure]:
             if secret:
                 peers.append(_python(running, str(place), ports[1]))
             _register(running, made, peers, secret=secret)
-            _rounds(running, peers, InProcess(running, made))
+            inside = InProcess(running, made)
+            _rounds(running, peers, inside)
             yield from _figures(way, peers)
+            yield timed("smart", f"{way}: of ours, checking the id_token", inside.checks.seconds[WARM:])
             running.end(f"node-{way}")
 
 
@@ -151,6 +154,22 @@ class Remembered:
         return self._made
 
 
+class Timed:
+    """Checks id_tokens, and remembers how long each took."""
+
+    def __init__(self, checks: IdTokens) -> None:
+        """Nothing was checked yet."""
+        self._checks = checks
+        self.seconds: list[float] = []
+
+    def verify(self, *named: Any) -> Identity:
+        """See ``IdTokens.verify``."""
+        begun = time.perf_counter()
+        found: Identity = self._checks.verify(*named)
+        self.seconds.append(time.perf_counter() - begun)
+        return found
+
+
 class InProcess:
     """Our SMART flow without worker, edge, storage and Teams: from parameters to the verified identity."""
 
@@ -158,12 +177,13 @@ class InProcess:
         """Over the house's services."""
         house_of = running.services
         self._approved = made
+        self.checks = Timed(house_of.id_tokens)
         self._flow = SmartFlow(
             sealer=house_of.sealer,
             stores=cast("Any", Remembered(made)),
             discovery=house_of.discovery,
             tokens=house_of.tokens,
-            id_tokens=house_of.id_tokens,
+            id_tokens=cast("Any", self.checks),
             pages=house_of.pages,
             clock=house_of.clock,
             entropy=house_of.entropy,

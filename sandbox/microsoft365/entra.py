@@ -59,15 +59,18 @@ class EntraPages:
 
     def keys(self, tenant: str) -> Response:
         """The published signing keys."""
-        self.world.pause("keys")
         named = "{tenantid}" if tenant in ANY_TENANT else tenant
         issuer = f"{self.world.login}/{named}/v2.0"
-        return jsonify(keys=[{**key, "issuer": issuer} for key in self.world.keyring.published()])
+        with self.world.taking("keys"):
+            return jsonify(keys=[{**key, "issuer": issuer} for key in self.world.keyring.published()])
 
     def token(self, tenant: str) -> BaseResponse:
         """Tokens for a code or for the app itself."""
         del tenant
-        self.world.pause("token")
+        with self.world.taking("token"):
+            return self._token()
+
+    def _token(self) -> BaseResponse:
         if self.world.failures.token_down:
             return Response("The service is unavailable.", status=503, mimetype="text/plain")
         if told := self.world.token_error():
@@ -82,7 +85,10 @@ class EntraPages:
 
     def authorize(self, tenant: str) -> BaseResponse:
         """The sign-in page: straight through for who is signed in, unless an account is to be chosen."""
-        self.world.pause("authorize")
+        with self.world.taking("authorize"):
+            return self._authorize(tenant)
+
+    def _authorize(self, tenant: str) -> BaseResponse:
         current = self._signed_in()
         try:
             grant = self.server.get_consent_grant(end_user=current)

@@ -34,7 +34,7 @@ class Failures:
 
     # Graph
     delays: dict[str, float] = field(default_factory=dict)
-    """Seconds that an operation takes longer than it would."""
+    """Seconds that an operation takes at least."""
     throttle: int = 0
     """How many requests to Graph are answered 429."""
     throttle_operation: str = ""

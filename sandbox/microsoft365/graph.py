@@ -66,9 +66,9 @@ class Graph:
     def _answer(self, name: str, version: str, run: Callable[[Caller], Answer]) -> Response:
         request_id = new_request_id()
         try:
-            self.world.pause(name)
-            self._strike(name)
-            status, body = run(self._caller(version))
+            with self.world.taking(name):
+                self._strike(name)
+                status, body = run(self._caller(version))
             response = jsonify(body) if body is not None else Response(status=status)
             response.status_code = status
         except GraphError as error:

@@ -3,7 +3,8 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,10 +113,14 @@ class World:
         """Makes access tokens by the registration as it stands."""
         return Issuance(self.keyring, self.registration, self.failures, self.login, self.graph)
 
-    def pause(self, operation: str) -> None:
-        """Take as long as the failure modes say this operation takes."""
-        if seconds := self.failures.delays.get(operation, 0.0):
-            self._sleep(seconds)
+    @contextmanager
+    def taking(self, operation: str) -> Iterator[None]:
+        """What is done inside takes as long as the failure modes say, unless it takes longer by itself."""
+        until = time.monotonic() + self.failures.delays.get(operation, 0.0)
+        try:
+            yield
+        finally:
+            self._sleep(max(0.0, until - time.monotonic()))
 
     def strikes(self, counter: str) -> bool:
         """Whether a counted failure mode strikes now; counts it down."""
