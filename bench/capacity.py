@@ -31,9 +31,12 @@ class PerVisit:
     launch_trips: float = (10 + 1.2 * 5) / 2.2
     """Storage operations of a launch, leg 1 included: the first of a visit takes 10, others 5."""
     fold_trips: float = 6.1
-    """Two reads, two writes of the row and a message, and one received (sixteen at a time) and deleted."""
+    """Two reads, two writes of the row and a message, and one received (sixteen at a time) and deleted.
+
+    At most: a connection that was read less than five seconds ago is not read again.
+    """
     tell_trips: float = 6.1
-    """Two reads, two batches of claim and lane, one write of the row, one message received and deleted."""
+    """Two reads at most, two batches of claim and lane, one write of the row, one message received and deleted."""
     look_trips: float = 6.0
     partition: float = 8 + 10 * 3 + 4 * 2 + 8 * 3
     """Entities of the connection's partition of ``Visits`` that launches, folds, tellings and looks touch."""
