@@ -36,7 +36,7 @@ class PerVisit:
     At most: a connection that was read less than five seconds ago is not read again.
     """
     tell_trips: float = 6.1
-    """Two reads at most, two batches of claim and lane, one write of the row, one message received and deleted."""
+    """Two reads at most, two batches of claim and lane, a write of the row, a message got and deleted."""
     look_trips: float = 6.0
     partition: float = 8 + 10 * 3 + 4 * 2 + 8 * 3
     """Entities of the connection's partition of ``Visits`` that launches, folds, tellings and looks touch."""
