@@ -1,10 +1,11 @@
-// Preloaded into the storage emulator, so that it finds what it is asked for as the service does: by an index.
+// Preloaded into the storage emulator, so that it finds a row as the service does, by an index.
 //
 // Azurite keeps rows and messages in collections of LokiJS, and looks for a row through its whole partition. The
 // messages of all accounts are in one collection: at every operation on any queue, polls of empty ones included,
 // it sorts each of the collection's indexes anew, and at every receive all that waits. A hundred thousand rows or
 // ten thousand messages so make an operation last tens of milliseconds, which would hide how the app grows. What is
-// stored and what is answered stay the same; only where it looks first, and that it keeps its indexes, are changed.
+// stored and what is answered stay the same; only where it looks first, and that it keeps its indexes, are changed. A receive still looks
+// at every message once, without sorting them.
 "use strict";
 
 const path = require("path");

@@ -2,7 +2,7 @@
 
 A region a size, so that each has tables of its own in one emulator, and launches into all of them in turn.
 The emulator is that of ``indexed.js``: as it is, it looks for a row through the whole partition, which takes
-longer at 100,000 rows than all else in a launch. What its look-ups take now is measured beside.
+longer at 100,000 rows than a whole launch. What its look-ups take now is measured beside.
 """
 
 import shutil

@@ -69,7 +69,10 @@ class Case:
 
 
 def find_case(stores: Stores, context: VisitContext) -> Case | None:
-    """The visit that the context names; None where its row or its connection's approval is gone."""
+    """The visit that the context names; None where its row or its connection's approval is gone.
+
+    The approval may be as old as ``shared.store.region.LATELY``.
+    """
     store = stores.of(context.connection)
     visit = store.visits.get(context.connection, context.visit_key)
     approved = store.approved_lately(context.connection)

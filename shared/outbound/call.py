@@ -22,6 +22,7 @@ from shared.settings import Settings
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _WORTH_ANOTHER = frozenset({502, 503, 504})
 _CHUNK = 65_536
+_DIGITS = 18
 
 # At level DEBUG it writes every path and query into the log, and at WARNING those of an answer whose headers
 # are broken, with what the server sent.
@@ -120,7 +121,7 @@ class Outbound:
         deadline.until = until
         try:
             return self._exchange(request, max_bytes, whom)
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, ValueError) as error:
             kind = _kind(error, until)
         finally:
             deadline.until = None
@@ -140,7 +141,7 @@ class Outbound:
             preload_content=False,
         ) as response:
             announced = response.headers.get("Content-Length", "")
-            if announced.isdecimal() and int(announced) > max_bytes and request.method != "HEAD":
+            if _is_more(announced, max_bytes) and request.method != "HEAD":
                 raise AnswerRefused(f"{whom}: the answer is too large")
             chunks: list[bytes] = []
             left = max_bytes
@@ -159,6 +160,11 @@ def _written(whom: str, method: str, at: Url, *parts: Any) -> Written:
     except ValueError as error:
         kind = type(error).__name__
     raise AddressRefused(f"{whom}: the request cannot be written down ({kind})")
+
+
+def _is_more(announced: str, most: int) -> bool:
+    """Whether a length that was announced is more; one of so many digits is, whatever they are."""
+    return announced.isdecimal() and (len(announced) > _DIGITS or int(announced) > most)
 
 
 def _kind(error: Exception, until: float) -> str:

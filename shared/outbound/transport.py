@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPResponse
 from typing import Any
 
 from urllib3 import HTTPSConnectionPool, PoolManager, ProxyManager
@@ -50,6 +51,11 @@ class _Punctual:
         self.settimeout(deadline.left())  # type: ignore[attr-defined]
         return super().recv_into(*args, **kwargs)  # type: ignore[misc, no-any-return]
 
+    def recv(self, *args: Any, **kwargs: Any) -> bytes:
+        """See ``socket.recv``: how urllib3 reads TLS that goes through TLS."""
+        self.settimeout(deadline.left())  # type: ignore[attr-defined]
+        return super().recv(*args, **kwargs)  # type: ignore[misc, no-any-return]
+
     def send(self, *args: Any, **kwargs: Any) -> int:
         """See ``socket.send``; TLS's ``sendall`` comes by here, too."""
         self.settimeout(deadline.left())  # type: ignore[attr-defined]
@@ -58,6 +64,11 @@ class _Punctual:
 
 class PunctualSocket(_Punctual, ssl.SSLSocket):
     """One that speaks TLS."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """See ``SSLSocket.do_handshake``."""
+        self.settimeout(deadline.left())
+        super().do_handshake(block)
 
 
 class PunctualPlainSocket(_Punctual, socket.socket):
@@ -85,9 +96,20 @@ def manager(context: ssl.SSLContext, addresses: Addresses, proxy_url: str) -> Po
     return made
 
 
+class _Response(HTTPResponse):
+    """An answer whose pieces have sizes: the standard library reads to the end for a negative one."""
+
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise ValueError("a piece of negative size")
+        return size
+
+
 class _Whole(HTTPSConnection):
     """Sends a request in one piece: one record of TLS, one packet where it fits."""
 
+    response_class = _Response
     _held: bytearray | None = None
 
     def request(self, *args: Any, **kwargs: Any) -> None:
@@ -112,7 +134,9 @@ def _pool_class(addresses: Addresses | None) -> type[HTTPSConnectionPool]:
     class Connection(_Whole):
         def _new_conn(self) -> socket.socket:
             if addresses is None:
-                return PunctualPlainSocket(fileno=super()._new_conn().detach())
+                sock = PunctualPlainSocket(fileno=super()._new_conn().detach())
+                sock.settimeout(deadline.left())
+                return sock
             failure, port = OSError("no address"), self.port or 443
             for address in addresses.of(self.host, port, deadline.left()):
                 try:

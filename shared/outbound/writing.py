@@ -17,6 +17,7 @@ _DEFAULTS = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Enc
 _FORM = "application/x-www-form-urlencoded"
 # A backslash is a slash to some readers of addresses, and none to others.
 _UNCLEAR = re.compile(r"[\x00-\x1f\x7f\\]")
+_AUTHORITY = re.compile(r"[^:/?#]*://([^/?#]*)")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,254}}$)(?:{_LABEL}\.)*{_LABEL}\.?|\[[0-9A-Fa-f:.]+\]")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -48,9 +49,11 @@ def split(url: str, service: str) -> Url:
             parts = Url()
     if parts.scheme != "https" or not parts.host:
         raise AddressRefused(f"{service}: not an https address")
-    if parts.auth is not None:
+    authority = _AUTHORITY.match(url)
+    if authority is None or "@" in authority[1]:
         raise AddressRefused(f"{service}: an address with a user in it")
-    if not _HOST.fullmatch(parts.host):
+    # Other readers of the same address would not decode its host.
+    if "%" in authority[1] or not _HOST.fullmatch(parts.host):
         raise AddressRefused(f"{service}: not a host's name")
     return parts
 

@@ -4,6 +4,7 @@ import gzip
 import socket
 import threading
 import time
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -236,3 +237,57 @@ def test_a_proxy_that_drips_should_end_with_the_deadline(clock: FakeClock, bundl
         outbound.send("GET", f"https://{HOST}/", service="test", timeout=0.4)
     over.set()
     assert 0.3 < time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("by_tls", [True, False])
+def test_a_proxy_that_says_nothing_should_end_with_the_deadline(
+    clock: FakeClock, bundle: str, serve: Serve, *, by_tls: bool
+) -> None:
+    over = threading.Event()
+    proxy = serve(lambda sock, _: over.wait(10), None)
+    outbound = Outbound(
+        clock, ca_bundle=bundle, proxy_url=f"http{'s' if by_tls else ''}://localhost:{proxy.port}"
+    )
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match="in time"):
+        outbound.send("GET", f"https://{HOST}/", service="test", timeout=0.4)
+    over.set()
+    assert 0.3 < time.monotonic() - begun < 2
+
+
+def test_a_hospital_that_drips_behind_a_proxy_of_tls_should_end_with_the_deadline(
+    clock: FakeClock, bundle: str, serve: Serve, certificate: trustme.LeafCert
+) -> None:
+    over = threading.Event()
+
+    def drip(sock: socket.socket, _: bytes) -> None:
+        sock.sendall(HEAD)
+        while not over.wait(0.05):
+            sock.sendall(b"x")
+
+    server = serve(drip)
+    proxy = serve(tunnel(server.port, b"HTTP/1.1 200 OK\r\n\r\n", []), certificate)
+    outbound = Outbound(clock, ca_bundle=bundle, proxy_url=f"https://localhost:{proxy.port}")
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match="in time"):
+        get(outbound, server, timeout=0.6)
+    over.set()
+    assert 0.4 < time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"-0x10"])
+def test_a_piece_of_negative_size_should_not_be_read_to_its_end(
+    outbound: Outbound, serve: Serve, size: bytes
+) -> None:
+    whole = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n" + b"x" * 5_000_000
+    tracemalloc.start()
+    with pytest.raises(Unreachable, match=PLAIN):
+        get(outbound, serve(once(whole)), max_bytes=1_000)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+def test_a_length_of_thousands_of_digits_should_be_too_large(outbound: Outbound, serve: Serve) -> None:
+    server = serve(once(HEAD + b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\n{}"))
+    with pytest.raises((AnswerRefused, Unreachable), match=r"^test \(hospital\.example\): "):
+        get(outbound, server)

@@ -103,6 +103,8 @@ def test_a_query_should_add_no_header(outbound: Outbound, serve: Serve) -> None:
     [
         "exa mple.example",
         "exa%20mple.example",
+        "@hospital.example",
+        "hospit%61l.example",
         "a\\b.example",
         "a.example\\@b.example",
         "*.example",
