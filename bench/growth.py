@@ -50,7 +50,7 @@ def _launches(running: House) -> Iterator[Figure]:
         "",
         fitted,
         aim=Aim("median", 1.15),
-        note="1 is linear, 0 is none",
+        note="of the time until all of them are through; 1 is linear, 0 is none",
     )
     yield memory("growth", "launches", held)
 

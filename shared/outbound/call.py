@@ -121,7 +121,7 @@ class Outbound:
         deadline.until = until
         try:
             return self._exchange(request, max_bytes, whom)
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPError, OSError) as error:
             kind = _kind(error, until)
         finally:
             deadline.until = None

@@ -283,7 +283,7 @@ def test_a_piece_of_negative_size_should_not_be_read_to_its_end(
     tracemalloc.start()
     with pytest.raises(Unreachable, match=PLAIN):
         get(outbound, serve(once(whole)), max_bytes=1_000)
-    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
     tracemalloc.stop()
 
 
