@@ -40,7 +40,7 @@ def test_what_was_switched_off_before_should_stay_off() -> None:
 
 
 def test_two_starts_at_once_should_leave_collection_on() -> None:
-    inside, leave = threading.Event(), threading.Event()
+    inside, leave, last = (threading.Event() for _ in range(3))
 
     def first() -> None:
         with uncollected():
@@ -49,7 +49,7 @@ def test_two_starts_at_once_should_leave_collection_on() -> None:
 
     def second() -> None:
         with uncollected():
-            pass
+            last.wait(5)
 
     one = threading.Thread(target=first)
     one.start()
@@ -59,5 +59,6 @@ def test_two_starts_at_once_should_leave_collection_on() -> None:
     two.join(0.1)
     leave.set()
     one.join(5)
+    last.set()
     two.join(5)
     assert gc.isenabled()
