@@ -29,6 +29,14 @@ def test_the_figures_should_be_a_run_in_the_scripts_own_form() -> None:
     assert all(line.count(" | ") == len(HEAD) - 1 for line in rows), rows
 
 
+def test_every_aim_that_is_missed_should_be_explained_with_what_was_reached() -> None:
+    missed = [row.split(" | ")[3] for row in between(TEXT, FIGURES) if row.endswith("| no |")]
+    section = TEXT.partition("## Aims that are missed")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    explained = [number for row in rows for number in re.findall(r"\d\.\d\d", row[1])]
+    assert sorted(explained) == sorted(missed)
+
+
 def test_the_model_should_count_with_what_was_measured() -> None:
     """Legs of launches as the table has them; within a half, for machines differ."""
     shown = {row.split(" | ")[0]: row.split(" | ")[1] for row in between(TEXT, FIGURES) if " | " in row}

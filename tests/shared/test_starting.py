@@ -1,7 +1,6 @@
 """What is made while a process starts is no garbage; afterwards everything is as before."""
 
 import gc
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -37,28 +36,3 @@ def test_what_was_switched_off_before_should_stay_off() -> None:
     with uncollected():
         pass
     assert not gc.isenabled()
-
-
-def test_two_starts_at_once_should_leave_collection_on() -> None:
-    inside, leave, last = (threading.Event() for _ in range(3))
-
-    def first() -> None:
-        with uncollected():
-            inside.set()
-            leave.wait(5)
-
-    def second() -> None:
-        with uncollected():
-            last.wait(5)
-
-    one = threading.Thread(target=first)
-    one.start()
-    assert inside.wait(5)
-    two = threading.Thread(target=second)
-    two.start()
-    two.join(0.1)
-    leave.set()
-    one.join(5)
-    last.set()
-    two.join(5)
-    assert gc.isenabled()
