@@ -38,8 +38,8 @@ class Drained:
     def pace(self) -> float:
         """Notifications a second: half of one is done when it is folded, half when the EHR is told.
 
-        The queue between the two fills at first, as a telling waits for more of its visit, and in the end
-        there is nothing to fold: at either end one of the two rates alone would say too much.
+        The fold has a head start, so that the queue between the two fills at first, and in the end there is
+        nothing to fold: at either end one of the two rates alone would say too much.
         """
         return (self.told + self.folded) / 2
 

@@ -26,7 +26,6 @@ class Case:
 
     name: str
     side: Side
-    fresh: bool
     chain: float
     steps: str
 
@@ -34,10 +33,10 @@ class Case:
 _FIRST = EHR_TOKEN + CREATE + PATCH + max(SUBSCRIBE, JOIN_URL)
 _FIRST_STEPS = "EHR token 150, createOrGet 300, PATCH 200, then subscription 400 beside join URL 150"
 CASES = (
-    Case("provider first", "provider", True, _FIRST, _FIRST_STEPS),
-    Case("provider again", "provider", False, EHR_TOKEN, "EHR token 150"),
-    Case("patient first", "patient", True, _FIRST, _FIRST_STEPS),
-    Case("patient after provider", "patient", False, EHR_TOKEN, "EHR token 150"),
+    Case("provider first", "provider", _FIRST, _FIRST_STEPS),
+    Case("provider again", "provider", EHR_TOKEN, "EHR token 150"),
+    Case("patient first", "patient", _FIRST, _FIRST_STEPS),
+    Case("patient after provider", "patient", EHR_TOKEN, "EHR token 150"),
 )
 
 
